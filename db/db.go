@@ -1,0 +1,327 @@
+// Package db keeps everything in one SQLite file: the inbox, which is the truth, its projections, and people.
+// It knows SQL and nothing of HTTP or of what an event means.
+package db
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// FileName is the database inside the data folder.
+const FileName = "carebell.db"
+
+// Versions of SQLite before this one can corrupt a WAL that two connections write.
+const oldestSQLite = 3_051_003
+
+// DB is one open data folder: a single writer connection and a pool of read-only ones.
+type DB struct {
+	write *sql.DB
+	read  *sql.DB
+	now   func() time.Time
+	lock  *flock.Flock // held by the one process that serves; nil otherwise
+
+	statements sync.Map // SQL text → *sql.Stmt on write
+
+	broken     chan struct{} // closed after an I/O error: nothing more is acknowledged
+	brokenOnce sync.Once
+	brokenBy   error
+
+	committed func() // called after each commit that people may see
+}
+
+// Options say how a data folder is opened.
+type Options struct {
+	Now   func() time.Time // the clock; required
+	Serve bool             // take the folder for this process alone and bring the schema up to date
+}
+
+// Pragmas of both pools, in the DSN so that every connection has them. They are read back at start, because a typo in a
+// DSN's pragma is silently accepted.
+var pragmas = []struct{ name, set, want string }{
+	{"journal_mode", "WAL", "wal"},     // readers never wait for the writer
+	{"synchronous", "FULL", "2"},       // NORMAL lost acknowledged rows at every simulated power cut
+	{"foreign_keys", "1", "1"},         //
+	{"busy_timeout", "10000", "10000"}, // the command line writes beside a running server
+}
+
+// Open opens the data folder dir, makes it and the database where missing, and checks that this build fits them.
+// Errors are one sentence that says what to do.
+func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the data folder %s: %w; choose another one with CAREBELL_DATA", dir, reason(err))
+	}
+	d := &DB{now: o.Now, broken: make(chan struct{}), committed: func() {}}
+	defer func() {
+		if err != nil {
+			_ = d.Close()
+		}
+	}()
+	if o.Serve {
+		d.lock = flock.New(filepath.Join(dir, "carebell.lock"))
+		ok, err := d.lock.TryLock()
+		if err != nil {
+			d.lock = nil
+			return nil, fmt.Errorf("cannot write in the data folder %s: %w; make it writable for this user or choose another one with CAREBELL_DATA", dir, reason(err))
+		}
+		if !ok {
+			d.lock = nil
+			return nil, fmt.Errorf("another carebell is already serving the data folder %s; stop it first or choose another folder with CAREBELL_DATA", dir)
+		}
+	}
+	path := filepath.Join(dir, FileName)
+	if d.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate")); err != nil {
+		return nil, err
+	}
+	d.write.SetMaxOpenConns(1)
+	if err := d.check(ctx, path); err != nil {
+		return nil, err
+	}
+	if err := d.migrate(ctx, o.Serve); err != nil {
+		return nil, err
+	}
+	if err := d.prepare(ctx, hot...); err != nil {
+		return nil, err
+	}
+	if d.read, err = sql.Open("sqlite", dsn(path, "mode=ro", "_pragma=query_only(1)")); err != nil {
+		return nil, err
+	}
+	d.read.SetMaxOpenConns(8)
+	d.read.SetMaxIdleConns(8)
+	return d, nil
+}
+
+// dsn makes a file: URL, so that mode and pragmas are honoured and odd folder names survive.
+func dsn(path string, more ...string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	q := more
+	for _, p := range pragmas {
+		q = append(q, "_pragma="+p.name+"("+p.set+")")
+	}
+	return "file:" + (&url.URL{Path: filepath.ToSlash(abs)}).EscapedPath() + "?" + strings.Join(q, "&")
+}
+
+func (d *DB) check(ctx context.Context, path string) error {
+	var version string
+	if err := d.write.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return fmt.Errorf("cannot open the database %s: %w; check that the folder is writable and the disk is not full", path, err)
+	}
+	var major, minor, patch int
+	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil || major*1_000_000+minor*1000+patch < oldestSQLite {
+		return fmt.Errorf("this build has SQLite %s, which can damage its write-ahead log: build with modernc.org/sqlite 1.61 or newer", version)
+	}
+	for _, p := range pragmas {
+		var got string
+		if err := d.write.QueryRowContext(ctx, "PRAGMA "+p.name).Scan(&got); err != nil || !strings.EqualFold(got, p.want) {
+			return fmt.Errorf("the database %s runs with %s=%s, not %s: use a local disk that supports file locking", path, p.name, got, p.want)
+		}
+	}
+	return nil
+}
+
+func (d *DB) migrate(ctx context.Context, serve bool) error {
+	folder, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(database.DialectSQLite3, d.write, folder, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	current, newest, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot read the schema version: %w", err)
+	}
+	if current > newest {
+		return fmt.Errorf("the data folder was written by a newer carebell (schema %d, this one knows %d): install that version or restore a backup made before it", current, newest)
+	}
+	if current > 0 && current < newest && !serve {
+		return fmt.Errorf("the data folder has schema %d and this carebell needs %d: start `carebell serve` of this version once", current, newest)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("cannot bring the database to schema %d: %w; the folder is as it was before, restore nothing and report this", newest, err)
+	}
+	return nil
+}
+
+// Close ends both pools, moves the write-ahead log into the database and lets the folder go.
+func (d *DB) Close() error {
+	var errs []error
+	if d.read != nil {
+		errs = append(errs, d.read.Close())
+	}
+	if d.write != nil {
+		d.statements.Range(func(_, s any) bool { _ = s.(*sql.Stmt).Close(); return true })
+		if d.lock != nil {
+			_, err := d.write.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+			errs = append(errs, err)
+		}
+		errs = append(errs, d.write.Close())
+	}
+	if d.lock != nil {
+		errs = append(errs, d.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// OnCommit names the function to call after each commit that may change what people see. Call it once, before use.
+func (d *DB) OnCommit(f func()) { d.committed = f }
+
+// Broken is closed after the disk failed a write: what is in memory can no longer be trusted to reach it.
+func (d *DB) Broken() <-chan struct{} { return d.broken }
+
+// BrokenBy returns the error that closed [DB.Broken], nil before.
+func (d *DB) BrokenBy() error {
+	select {
+	case <-d.broken:
+		return d.brokenBy
+	default:
+		return nil
+	}
+}
+
+// Tx is one transaction on the writer connection. Now is its one time, in milliseconds UTC.
+type Tx struct {
+	*sql.Tx
+	db      *DB
+	Now     int64
+	visible bool
+}
+
+// Visible marks that people may see a difference after this transaction.
+func (tx *Tx) Visible() { tx.visible = true }
+
+// Write runs f in one transaction on the single writer connection and commits it. An I/O error of the disk marks the
+// database as broken.
+func (d *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
+	if err := d.BrokenBy(); err != nil {
+		return err
+	}
+	t, err := d.write.BeginTx(ctx, nil)
+	if err != nil {
+		return d.watch(err)
+	}
+	tx := &Tx{Tx: t, db: d, Now: d.now().UnixMilli()}
+	if err := f(tx); err != nil {
+		_ = t.Rollback()
+		return d.watch(err)
+	}
+	if err := t.Commit(); err != nil {
+		_ = t.Rollback()
+		return d.watch(err)
+	}
+	if tx.visible {
+		d.committed()
+	}
+	return nil
+}
+
+// exec runs a statement that is prepared once for the life of the database.
+func (tx *Tx) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	s, err := tx.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+func (tx *Tx) row(ctx context.Context, query string, args ...any) *sql.Row {
+	s, err := tx.statement(ctx, query)
+	if err != nil {
+		return tx.QueryRowContext(ctx, query, args...) // fails the same way, with the error where Row keeps it
+	}
+	return s.QueryRowContext(ctx, args...)
+}
+
+// statement finds or prepares a statement inside the transaction: the writer pool has one connection, and the
+// transaction holds it.
+func (tx *Tx) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s, ok := tx.db.statements.Load(query); ok {
+		return tx.StmtContext(ctx, s.(*sql.Stmt)), nil
+	}
+	return tx.PrepareContext(ctx, query)
+}
+
+// prepare makes statements that the writer uses all the time. It must be called outside a transaction.
+func (d *DB) prepare(ctx context.Context, queries ...string) error {
+	for _, q := range queries {
+		s, err := d.write.PrepareContext(ctx, q)
+		if err != nil {
+			return err
+		}
+		d.statements.Store(q, s)
+	}
+	return nil
+}
+
+// Snapshot is one consistent view of the database, read from the read-only pool.
+type Snapshot struct{ *sql.Tx }
+
+// Read runs f on one consistent view. A long one keeps the write-ahead log from being folded in, so ctx should have a
+// deadline.
+func (d *DB) Read(ctx context.Context, f func(s Snapshot) error) error {
+	t, err := d.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = t.Rollback() }()
+	return f(Snapshot{t})
+}
+
+// watch marks the database as broken when err says that the disk failed.
+func (d *DB) watch(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			d.brokenOnce.Do(func() {
+				d.brokenBy = fmt.Errorf("the disk failed: %w", err)
+				close(d.broken)
+			})
+		}
+	}
+	return err
+}
+
+// reason is the part of an error that a person can act on, without the call and the path around it.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// millis turns an instant into what the database holds: milliseconds UTC, NULL for the zero Time.
+func millis(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
+}
+
+// instant is the inverse of millis.
+func instant(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms.Int64).UTC()
+}

@@ -1,0 +1,308 @@
+package db
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Received is one signed delivery on its way into the inbox. Every field must be the caller's own copy: the row is
+// written after the handler's buffers may have been reused.
+type Received struct {
+	MessageID string
+	RequestID string
+	Type      string
+	SentAt    time.Time // meta.when; zero where absent
+	KeyID     string    // fingerprint of the key that signed
+	Body      []byte    // as it came
+}
+
+// Receipt says what became of a delivery that is now durable.
+type Receipt struct {
+	Seq    int64 // of the inbox row
+	Repeat bool  // the message was in the inbox already; this delivery was added to it
+}
+
+// ErrClosed is returned for a delivery that came after the inbox stopped.
+var ErrClosed = errors.New("the inbox is closed")
+
+// Limits of one group commit: as many deliveries as wait, up to these.
+const (
+	groupRows  = 256
+	groupBytes = 64 << 20
+	queueRows  = 1024
+)
+
+const (
+	insertInbox = `INSERT INTO inbox (seq, message_id, request_id, type, sent_at, received_at, key_id, body, body_form, body_size, body_sha256, chain)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id) DO NOTHING`
+	insertRepeat = `INSERT INTO inbox_repeat (id, inbox_seq, received_at, key_id, differs, body, body_form, body_size, body_sha256, chain)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	selectByMessage = `SELECT seq, body_sha256 FROM inbox WHERE message_id = ?`
+)
+
+// hot are the statements that are prepared for the life of the database.
+var hot = []string{insertInbox, insertRepeat, selectByMessage}
+
+// Inbox takes deliveries from many handlers and commits whatever waits in one transaction: one fsync for many, and no
+// delay for one alone. Make it with [DB.OpenInbox]; the process that serves has one.
+type Inbox struct {
+	db        *DB
+	queue     chan *delivery
+	stop      chan struct{}
+	done      chan struct{}
+	closeOnce sync.Once
+	group     int
+
+	last, lastRepeat link // the ends of the two chains; the writer goroutine's own
+}
+
+type delivery struct {
+	Received
+	stored  []byte // body as it goes into the row
+	form    int
+	sum     [sha256.Size]byte
+	receipt Receipt
+	err     error
+	settled chan struct{}
+}
+
+// link is the end of a hash chain: the number of the last row and its chain value.
+type link struct {
+	at    int64
+	chain []byte
+}
+
+// OpenInbox starts the writer goroutine. group is the most deliveries of one commit; 0 means the usual.
+func (d *DB) OpenInbox(ctx context.Context, group int) (*Inbox, error) {
+	if group <= 0 {
+		group = groupRows
+	}
+	in := &Inbox{db: d, queue: make(chan *delivery, queueRows), stop: make(chan struct{}), done: make(chan struct{}), group: group}
+	if err := in.findEnds(ctx); err != nil {
+		return nil, err
+	}
+	go in.run()
+	return in, nil
+}
+
+func (in *Inbox) findEnds(ctx context.Context) error {
+	for table, end := range map[string]*link{"inbox": &in.last, "inbox_repeat": &in.lastRepeat} {
+		column := map[string]string{"inbox": "seq", "inbox_repeat": "id"}[table]
+		err := in.db.write.QueryRowContext(ctx, "SELECT "+column+", chain FROM "+table+" ORDER BY "+column+" DESC LIMIT 1").Scan(&end.at, &end.chain)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("cannot find the end of the %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
+// Append makes one delivery durable and returns when it is. After an error nothing is promised: it may or may not be
+// there, and the sender is right to deliver it again. ctx bounds the wait, not the commit.
+func (in *Inbox) Append(ctx context.Context, r Received) (Receipt, error) {
+	d := &delivery{Received: r, sum: sha256.Sum256(r.Body), settled: make(chan struct{})}
+	d.stored, d.form = pack(r.Body)
+	select {
+	case <-in.stop:
+		return Receipt{}, ErrClosed
+	default:
+	}
+	select {
+	case in.queue <- d:
+	case <-in.stop:
+		return Receipt{}, ErrClosed
+	case <-ctx.Done():
+		return Receipt{}, fmt.Errorf("waiting for the inbox: %w", ctx.Err())
+	}
+	select {
+	case <-d.settled:
+		return d.receipt, d.err
+	case <-ctx.Done():
+		return Receipt{}, fmt.Errorf("waiting for the commit: %w", ctx.Err())
+	case <-in.done:
+		select {
+		case <-d.settled:
+			return d.receipt, d.err
+		default:
+			return Receipt{}, ErrClosed
+		}
+	}
+}
+
+// Close commits what waits and ends the writer goroutine.
+func (in *Inbox) Close() {
+	in.closeOnce.Do(func() { close(in.stop) })
+	<-in.done
+}
+
+func (in *Inbox) run() {
+	defer close(in.done)
+	for {
+		select {
+		case d := <-in.queue:
+			in.commit(in.collect(nil, d), false)
+		case <-in.stop:
+			for {
+				select {
+				case d := <-in.queue:
+					in.commit(in.collect(nil, d), false)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// collect adds what already waits to group, without waiting for more.
+func (in *Inbox) collect(group []*delivery, first ...*delivery) []*delivery {
+	group = append(group, first...)
+	size := 0
+	for _, d := range group {
+		size += len(d.stored)
+	}
+	for len(group) < in.group && size < groupBytes {
+		select {
+		case d := <-in.queue:
+			group = append(group, d)
+			size += len(d.stored)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit writes a group in one transaction. Where that fails for a reason that may lie in one row, each row gets a
+// transaction of its own, so that one cannot cost the others.
+func (in *Inbox) commit(group []*delivery, alone bool) {
+	last, lastRepeat := in.last, in.lastRepeat
+	err := in.db.Write(context.Background(), func(tx *Tx) error {
+		if !alone {
+			group = in.collect(group) // while the connection was busy, more may have come
+		}
+		for _, d := range group {
+			if err := in.insert(tx, d); err != nil {
+				return err
+			}
+		}
+		tx.Visible()
+		return nil
+	})
+	if err != nil {
+		in.last, in.lastRepeat = last, lastRepeat
+		if len(group) > 1 && in.db.BrokenBy() == nil {
+			for _, d := range group {
+				in.commit([]*delivery{d}, true)
+			}
+			return
+		}
+	}
+	for _, d := range group {
+		if d.err = err; err != nil {
+			d.receipt = Receipt{}
+		}
+		close(d.settled)
+	}
+}
+
+func (in *Inbox) insert(tx *Tx, d *delivery) error {
+	ctx := context.Background()
+	next := link{at: in.last.at + 1}
+	next.chain = chain(in.last.chain, next.at, tx.Now, d.sum, d.MessageID, d.RequestID, d.Type, d.KeyID)
+	result, err := tx.exec(ctx, insertInbox, next.at, d.MessageID, d.RequestID, d.Type, millis(d.SentAt), tx.Now, d.KeyID,
+		d.stored, d.form, len(d.Body), d.sum[:], next.chain)
+	if err != nil {
+		return fmt.Errorf("inserting into the inbox: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil {
+		return err
+	} else if n == 1 {
+		in.last = next
+		d.receipt = Receipt{Seq: next.at}
+		return nil
+	}
+	return in.insertRepeat(ctx, tx, d)
+}
+
+func (in *Inbox) insertRepeat(ctx context.Context, tx *Tx, d *delivery) error {
+	var seq int64
+	var first []byte
+	if err := tx.row(ctx, selectByMessage, d.MessageID).Scan(&seq, &first); err != nil {
+		return fmt.Errorf("finding the first delivery: %w", err)
+	}
+	differs := !bytes.Equal(first, d.sum[:])
+	var body []byte
+	if differs {
+		body = d.stored
+	}
+	next := link{at: in.lastRepeat.at + 1}
+	next.chain = chain(in.lastRepeat.chain, next.at, tx.Now, d.sum, d.MessageID, d.KeyID)
+	if _, err := tx.exec(ctx, insertRepeat, next.at, seq, tx.Now, d.KeyID, differs, body, d.form, len(d.Body), d.sum[:], next.chain); err != nil {
+		return fmt.Errorf("inserting a repeated delivery: %w", err)
+	}
+	in.lastRepeat = next
+	d.receipt = Receipt{Seq: seq, Repeat: true}
+	return nil
+}
+
+// chain binds a row to the one before it: SHA-256 over the previous chain value and all that identifies the row.
+func chain(previous []byte, at, receivedAt int64, body [sha256.Size]byte, words ...string) []byte {
+	h := sha256.New()
+	h.Write(previous)
+	var n [8]byte
+	put := func(v int64) { binary.BigEndian.PutUint64(n[:], uint64(v)); h.Write(n[:]) } //nolint:gosec // only the bits count
+	put(at)
+	put(receivedAt)
+	h.Write(body[:])
+	for _, w := range words {
+		put(int64(len(w)))
+		h.Write([]byte(w))
+	}
+	return h.Sum(nil)
+}
+
+// Forms of a stored body.
+const (
+	formRaw  = 0
+	formZstd = 1
+)
+
+// Bodies below this size gain nothing from compression.
+const packFrom = 512
+
+// The coders are made once: both are safe for concurrent use in the way they are used here.
+var (
+	encoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest))
+	decoder, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(256<<20))
+)
+
+// pack returns the body as it is stored: compressed where that makes it smaller.
+func pack(body []byte) ([]byte, int) {
+	if len(body) >= packFrom {
+		if small := encoder.EncodeAll(body, make([]byte, 0, len(body)/2)); len(small) < len(body) {
+			return small, formZstd
+		}
+	}
+	return body, formRaw
+}
+
+// unpack is the inverse of pack.
+func unpack(stored []byte, form int) ([]byte, error) {
+	switch form {
+	case formRaw:
+		return stored, nil
+	case formZstd:
+		return decoder.DecodeAll(stored, nil)
+	default:
+		return nil, fmt.Errorf("body form %d is not known to this version", form)
+	}
+}

@@ -1,0 +1,250 @@
+package db
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Status is how far a message came.
+type Status string
+
+// The statuses of a message: received, then one of the others.
+const (
+	StatusReceived     Status = "received"     // durable, not yet looked at by the projector
+	StatusProcessed    Status = "processed"    // understood, and what people see shows it
+	StatusUnrecognized Status = "unrecognized" // of a type this version does not know
+	StatusMalformed    Status = "malformed"    // its envelope cannot be trusted
+	StatusFailed       Status = "failed"       // of a known type, but its handler could not use it
+)
+
+// Statuses lists them in the order in which a message can have them.
+var Statuses = []Status{StatusReceived, StatusProcessed, StatusUnrecognized, StatusMalformed, StatusFailed}
+
+// Message is an inbox row without its body.
+type Message struct {
+	Seq        int64
+	MessageID  string
+	RequestID  string
+	Type       string
+	SentAt     time.Time // zero where the sender did not say
+	ReceivedAt time.Time
+	Deliveries int
+	Status     Status
+	Error      string // why it is malformed or failed
+}
+
+// InboxFilter narrows a listing. The zero value lists everything from the beginning.
+type InboxFilter struct {
+	After  int64  // only rows with a greater seq
+	Type   string // "" = any
+	Status Status // "" = any
+	Limit  int    // 0 = 500
+}
+
+// Messages lists inbox rows in the order in which they came.
+func (s Snapshot) Messages(ctx context.Context, f InboxFilter) ([]Message, error) {
+	if f.Limit <= 0 {
+		f.Limit = 500
+	}
+	where, args := []string{"i.seq > ?"}, []any{f.After}
+	if f.Type != "" {
+		where, args = append(where, "i.type = ?"), append(args, f.Type)
+	}
+	switch f.Status {
+	case "":
+	case StatusReceived:
+		where = append(where, "o.seq IS NULL")
+	default:
+		where, args = append(where, "o.status = ?"), append(args, f.Status)
+	}
+	rows, err := s.QueryContext(ctx, `SELECT i.seq, i.message_id, i.request_id, i.type, i.sent_at, i.received_at,
+			1 + (SELECT count(*) FROM inbox_repeat r WHERE r.inbox_seq = i.seq), coalesce(o.status, 'received'), coalesce(o.error, '')
+		FROM inbox i LEFT JOIN inbox_outcome o ON o.seq = i.seq
+		WHERE `+strings.Join(where, " AND ")+` ORDER BY i.seq LIMIT ?`, append(args, f.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("listing the inbox: %w", err)
+	}
+	return collect(rows, func(m *Message) error {
+		var sent, received sql.NullInt64
+		err := rows.Scan(&m.Seq, &m.MessageID, &m.RequestID, &m.Type, &sent, &received, &m.Deliveries, &m.Status, &m.Error)
+		m.SentAt, m.ReceivedAt = instant(sent), instant(received)
+		return err
+	})
+}
+
+// Waiting is a message as the projector needs it.
+type Waiting struct {
+	Seq        int64
+	MessageID  string
+	Type       string
+	ReceivedAt time.Time
+	Body       []byte
+}
+
+// MessagesAfter returns up to limit messages with their bodies, in order, and stops early where the bodies add up to
+// more than a few megabytes.
+func (s Snapshot) MessagesAfter(ctx context.Context, seq int64, limit int) ([]Waiting, error) {
+	const enough = 8 << 20
+	rows, err := s.QueryContext(ctx, `SELECT seq, message_id, type, received_at, body, body_form FROM inbox WHERE seq > ? ORDER BY seq LIMIT ?`, seq, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the inbox: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Waiting
+	for size := 0; size < enough && rows.Next(); {
+		var w Waiting
+		var received sql.NullInt64
+		var stored []byte
+		var form int
+		if err := rows.Scan(&w.Seq, &w.MessageID, &w.Type, &received, &stored, &form); err != nil {
+			return nil, err
+		}
+		w.ReceivedAt = instant(received)
+		if w.Body, err = unpack(stored, form); err != nil {
+			return nil, fmt.Errorf("inbox row %d: %w", w.Seq, err)
+		}
+		size += len(w.Body)
+		out = append(out, w)
+	}
+	return out, rows.Err()
+}
+
+// Body returns the body of a message, byte for byte as it came, or sql.ErrNoRows.
+func (s Snapshot) Body(ctx context.Context, seq int64) ([]byte, error) {
+	var stored []byte
+	var form int
+	if err := s.QueryRowContext(ctx, `SELECT body, body_form FROM inbox WHERE seq = ?`, seq).Scan(&stored, &form); err != nil {
+		return nil, err
+	}
+	return unpack(stored, form)
+}
+
+// Repeat is a further delivery of a message.
+type Repeat struct {
+	ID         int64
+	InboxSeq   int64
+	ReceivedAt time.Time
+	KeyID      string
+	Body       []byte // nil where it was the same as the first
+}
+
+// Repeats lists the further deliveries of one message, oldest first.
+func (s Snapshot) Repeats(ctx context.Context, seq int64) ([]Repeat, error) {
+	rows, err := s.QueryContext(ctx, `SELECT id, inbox_seq, received_at, key_id, body, body_form FROM inbox_repeat WHERE inbox_seq = ? ORDER BY id`, seq)
+	if err != nil {
+		return nil, fmt.Errorf("listing deliveries: %w", err)
+	}
+	return collect(rows, func(r *Repeat) error {
+		var received sql.NullInt64
+		var stored []byte
+		var form int
+		if err := rows.Scan(&r.ID, &r.InboxSeq, &received, &r.KeyID, &stored, &form); err != nil || stored == nil {
+			r.ReceivedAt = instant(received)
+			return err
+		}
+		r.ReceivedAt = instant(received)
+		var err error
+		r.Body, err = unpack(stored, form)
+		return err
+	})
+}
+
+// LastReceived is when the sender was last heard, by any delivery; zero where never.
+func (s Snapshot) LastReceived(ctx context.Context) (time.Time, error) {
+	var last sql.NullInt64
+	err := s.QueryRowContext(ctx, `SELECT max(coalesce((SELECT received_at FROM inbox ORDER BY seq DESC LIMIT 1), 0),
+		coalesce((SELECT received_at FROM inbox_repeat ORDER BY id DESC LIMIT 1), 0))`).Scan(&last)
+	if last.Int64 == 0 {
+		last.Valid = false
+	}
+	return instant(last), err
+}
+
+// Verified is what [DB.Verify] found to be in order.
+type Verified struct {
+	Messages int64
+	Repeats  int64
+}
+
+// Verify reads the whole inbox and checks that no row is missing, that every body still has the hash it came with, and
+// that the chain over the rows is whole. The error names the first row that is not as it was written.
+func (d *DB) Verify(ctx context.Context) (Verified, error) {
+	var v Verified
+	err := d.Read(ctx, func(s Snapshot) (err error) {
+		v.Messages, err = s.verify(ctx, "inbox", `SELECT seq, received_at, message_id, request_id, type, key_id, body, body_form, body_sha256, chain FROM inbox ORDER BY seq`, true)
+		if err != nil {
+			return err
+		}
+		v.Repeats, err = s.verify(ctx, "inbox_repeat", `SELECT r.id, r.received_at, i.message_id, '', '', r.key_id, r.body, r.body_form, r.body_sha256, r.chain
+			FROM inbox_repeat r JOIN inbox i ON i.seq = r.inbox_seq ORDER BY r.id`, false)
+		return err
+	})
+	return v, err
+}
+
+func (s Snapshot) verify(ctx context.Context, table, query string, all bool) (int64, error) {
+	rows, err := s.QueryContext(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	var n int64
+	var previous []byte
+	for rows.Next() {
+		var at, received int64
+		var id, request, kind, key string
+		var stored, sum, link []byte
+		var form int
+		if err := rows.Scan(&at, &received, &id, &request, &kind, &key, &stored, &form, &sum, &link); err != nil {
+			return n, err
+		}
+		if n++; at != n {
+			return n, fmt.Errorf("%s: row %d is missing", table, n)
+		}
+		if len(sum) != sha256.Size {
+			return n, fmt.Errorf("%s: the hash of row %d is damaged", table, at)
+		}
+		if stored != nil {
+			body, err := unpack(stored, form)
+			if got := sha256.Sum256(body); err != nil || !bytes.Equal(got[:], sum) {
+				return n, fmt.Errorf("%s: the body of row %d is not the one that came in", table, at)
+			}
+		}
+		words := []string{id, request, kind, key}
+		if !all {
+			words = []string{id, key}
+		}
+		if !bytes.Equal(chain(previous, at, received, [sha256.Size]byte(sum), words...), link) {
+			return n, fmt.Errorf("%s: the chain breaks at row %d", table, at)
+		}
+		previous = link
+	}
+	if err := rows.Err(); err != nil {
+		return n, err
+	}
+	var highest int64
+	err = s.QueryRowContext(ctx, `SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0)`, table).Scan(&highest)
+	if err == nil && highest > n {
+		err = fmt.Errorf("%s: %d rows are missing at the end", table, highest-n)
+	}
+	return n, err
+}
+
+// collect scans every row into a T and closes rows.
+func collect[T any](rows *sql.Rows, scan func(*T) error) ([]T, error) {
+	defer func() { _ = rows.Close() }()
+	var out []T
+	for rows.Next() {
+		var t T
+		if err := scan(&t); err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, rows.Err()
+}

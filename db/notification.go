@@ -1,0 +1,309 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"carebell/web/care"
+)
+
+// State is what people have done with a notification.
+type State int
+
+// The states of a notification.
+const (
+	New State = iota
+	Seen
+	Done
+)
+
+// perMessage is how many notifications one message can make: the place in the message is part of the id.
+const perMessage = 1024
+
+// NotificationID is the id of the notification that the message seq makes at place item, from 0. It is the same after
+// every rebuild.
+func NotificationID(seq int64, item int) (int64, error) {
+	if item >= perMessage {
+		return 0, fmt.Errorf("the message names more than %d patients", perMessage)
+	}
+	return seq*perMessage + int64(item), nil
+}
+
+// Notification is one thing that happened to one patient. Times that were not sent are zero.
+type Notification struct {
+	ID           int64
+	InboxSeq     int64
+	Kind         care.Kind
+	PatientID    string
+	MessageID    string
+	EventAt      time.Time
+	SentAt       time.Time
+	SourceSentAt time.Time
+	ReceivedAt   time.Time
+	AdmitAt      time.Time
+	DischargeAt  time.Time
+	Moves        []care.Move
+	Facility     string
+	StayID       string
+	TwinOf       int64 // an earlier notification of the same event under another message id; 0 = none
+	Test         bool
+	Deliveries   int
+	State        State
+	Mark         Mark
+
+	Patient Patient // only ID, ExternalID, Name, BirthDate
+}
+
+// Mark says who saw a notification and who is done with it.
+type Mark struct {
+	SeenAt, DoneAt time.Time
+	SeenBy, DoneBy string // email; "" = nobody
+}
+
+// AddNotification puts a notification into the chart and numbers the change.
+func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
+	moves, err := json.Marshal(n.Moves)
+	if err != nil {
+		return err
+	}
+	var twin sql.NullInt64
+	err = tx.row(ctx, `SELECT min(id) FROM notification WHERE patient_id = ? AND kind = ? AND event_at = ? AND source_sent_at IS ? AND moves = ? AND id < ?`,
+		n.PatientID, n.Kind, millis(n.EventAt), millis(n.SourceSentAt), string(moves), n.ID).Scan(&twin)
+	if err != nil {
+		return fmt.Errorf("looking for a twin: %w", err)
+	}
+	if n.Facility != "" {
+		if _, err := tx.exec(ctx, `INSERT INTO facility (name) VALUES (?) ON CONFLICT DO NOTHING`, n.Facility); err != nil {
+			return fmt.Errorf("saving a facility: %w", err)
+		}
+	}
+	_, err = tx.exec(ctx, `INSERT INTO notification (id, inbox_seq, kind, patient_id, message_id, event_at, sent_at, source_sent_at, received_at,
+			admit_at, discharge_at, moves, facility, twin_of, test, state)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+			coalesce((SELECT iif(done_at IS NOT NULL, 2, iif(seen_at IS NOT NULL, 1, 0)) FROM notification_mark WHERE notification_id = ?1), 0))`,
+		n.ID, n.InboxSeq, n.Kind, n.PatientID, n.MessageID, millis(n.EventAt), millis(n.SentAt), millis(n.SourceSentAt), millis(n.ReceivedAt),
+		millis(n.AdmitAt), millis(n.DischargeAt), string(moves), n.Facility, twin.Int64, n.Test)
+	if err != nil {
+		return fmt.Errorf("adding a notification: %w", err)
+	}
+	return tx.changed(ctx, n.PatientID, n.ID)
+}
+
+// CountDeliveries brings the number of deliveries on the notifications of a message up to date.
+func (tx *Tx) CountDeliveries(ctx context.Context, inboxSeq int64) error {
+	rows, err := tx.QueryContext(ctx, `UPDATE notification SET deliveries = 1 + (SELECT count(*) FROM inbox_repeat WHERE inbox_seq = ?1)
+		WHERE inbox_seq = ?1 RETURNING id, patient_id`, inboxSeq)
+	if err != nil {
+		return fmt.Errorf("counting deliveries: %w", err)
+	}
+	changes, err := collect(rows, func(c *Change) error { return rows.Scan(&c.NotificationID, &c.PatientID) })
+	if err != nil {
+		return fmt.Errorf("counting deliveries: %w", err)
+	}
+	for _, c := range changes {
+		if err := tx.changed(ctx, c.PatientID, c.NotificationID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MarkNotification sets the state of a notification for person userID: Seen, Done, or New to take both back. It returns
+// sql.ErrNoRows where there is no such notification. What somebody else did first stays as they did it.
+func (tx *Tx) MarkNotification(ctx context.Context, id, userID int64, to State) error {
+	var patient string
+	if err := tx.row(ctx, `SELECT patient_id FROM notification WHERE id = ?`, id).Scan(&patient); err != nil {
+		return err
+	}
+	var err error
+	switch to {
+	case New:
+		_, err = tx.exec(ctx, `DELETE FROM notification_mark WHERE notification_id = ?`, id)
+	case Seen:
+		_, err = tx.exec(ctx, `INSERT INTO notification_mark (notification_id, seen_at, seen_by) VALUES (?1, ?2, ?3)
+			ON CONFLICT (notification_id) DO UPDATE SET done_at = NULL, done_by = NULL`, id, tx.Now, userID)
+	case Done:
+		_, err = tx.exec(ctx, `INSERT INTO notification_mark (notification_id, seen_at, seen_by, done_at, done_by) VALUES (?1, ?2, ?3, ?2, ?3)
+			ON CONFLICT (notification_id) DO UPDATE SET done_at = coalesce(done_at, ?2), done_by = coalesce(done_by, ?3)`, id, tx.Now, userID)
+	}
+	if err != nil {
+		return fmt.Errorf("marking a notification: %w", err)
+	}
+	if _, err := tx.exec(ctx, `UPDATE notification SET state = ? WHERE id = ?`, to, id); err != nil {
+		return fmt.Errorf("marking a notification: %w", err)
+	}
+	return tx.changed(ctx, patient, id)
+}
+
+// NotificationFilter narrows the feed. Rows come newest arrival first, so that a late notice is never hidden.
+type NotificationFilter struct {
+	Kind      care.Kind // "" = all
+	States    []State   // empty = all
+	Text      string    // part of a patient's name or id, or of a facility
+	PatientID string    // "" = all
+	Before    int64     // only ids below; 0 = from the top
+	IDs       []int64   // only these; nil = all
+	Limit     int
+}
+
+const notificationColumns = `n.id, n.inbox_seq, n.kind, n.patient_id, n.message_id, n.event_at, n.sent_at, n.source_sent_at, n.received_at,
+	n.admit_at, n.discharge_at, n.moves, n.facility, n.stay_id, n.twin_of, n.test, n.deliveries, n.state,
+	m.seen_at, m.done_at, coalesce(us.email, ''), coalesce(ud.email, ''),
+	coalesce(p.external_id, ''), coalesce(p.name, ''), coalesce(p.birth_date, '')`
+
+const notificationJoins = ` LEFT JOIN patient p ON p.id = n.patient_id
+	LEFT JOIN notification_mark m ON m.notification_id = n.id
+	LEFT JOIN user us ON us.id = m.seen_by LEFT JOIN user ud ON ud.id = m.done_by`
+
+// Notifications lists the notifications that fit f.
+func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]Notification, error) {
+	where, args := []string{"1"}, []any{}
+	add := func(clause string, more ...any) { where, args = append(where, clause), append(args, more...) }
+	if f.Kind != "" {
+		add("n.kind = ?", f.Kind)
+	}
+	if len(f.States) > 0 {
+		add("n.state IN (?" + strings.Repeat(", ?", len(f.States)-1) + ")")
+		for _, state := range f.States {
+			args = append(args, state)
+		}
+	}
+	if f.PatientID != "" {
+		add("n.patient_id = ?", f.PatientID)
+	}
+	if f.Text != "" {
+		match, more := patientMatch(f.Text)
+		add(`(n.patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`))
+			OR n.facility IN (SELECT name FROM facility WHERE name LIKE ? ESCAPE '\'))`, append(more, "%"+escapeLike(f.Text)+"%")...)
+	}
+	if f.Before > 0 {
+		add("n.id < ?", f.Before)
+	}
+	if f.IDs != nil {
+		ids, err := json.Marshal(f.IDs)
+		if err != nil {
+			return nil, err
+		}
+		add("n.id IN (SELECT value FROM json_each(?))", string(ids))
+	}
+	rows, err := s.QueryContext(ctx, `SELECT `+notificationColumns+` FROM notification n`+notificationJoins+
+		` WHERE `+strings.Join(where, " AND ")+` ORDER BY n.id DESC LIMIT ?`, append(args, f.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("listing notifications: %w", err)
+	}
+	return collect(rows, func(n *Notification) error { return n.scan(rows) })
+}
+
+func (n *Notification) scan(rows *sql.Rows) error {
+	var event, sent, source, received, admit, discharge, seen, done sql.NullInt64
+	var moves string
+	err := rows.Scan(&n.ID, &n.InboxSeq, &n.Kind, &n.PatientID, &n.MessageID, &event, &sent, &source, &received,
+		&admit, &discharge, &moves, &n.Facility, &n.StayID, &n.TwinOf, &n.Test, &n.Deliveries, &n.State,
+		&seen, &done, &n.Mark.SeenBy, &n.Mark.DoneBy,
+		&n.Patient.ExternalID, &n.Patient.Name, &n.Patient.BirthDate)
+	if err != nil {
+		return err
+	}
+	n.EventAt, n.SentAt, n.SourceSentAt, n.ReceivedAt = instant(event), instant(sent), instant(source), instant(received)
+	n.AdmitAt, n.DischargeAt, n.Mark.SeenAt, n.Mark.DoneAt = instant(admit), instant(discharge), instant(seen), instant(done)
+	n.Patient.ID = n.PatientID
+	return json.Unmarshal([]byte(moves), &n.Moves)
+}
+
+// CountNew counts the notifications nobody has seen, up to most.
+func (s Snapshot) CountNew(ctx context.Context, most int) (int, error) {
+	var n int
+	err := s.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM notification WHERE state = 0 LIMIT ?)`, most).Scan(&n)
+	return n, err
+}
+
+// Change is one numbered change of the chart: of a patient and, where not 0, of one of their notifications.
+type Change struct {
+	Seq            int64
+	PatientID      string
+	NotificationID int64
+}
+
+// keepChanges is how many changes a screen may be behind before it gets the whole list.
+const keepChanges = 20_000
+
+func (tx *Tx) changed(ctx context.Context, patientID string, notificationID int64) error {
+	tx.Visible()
+	if _, err := tx.exec(ctx, `INSERT INTO change (patient_id, notification_id) VALUES (?, ?)`, patientID, notificationID); err != nil {
+		return fmt.Errorf("numbering a change: %w", err)
+	}
+	return nil
+}
+
+// PruneChanges forgets the oldest changes.
+func (tx *Tx) PruneChanges(ctx context.Context) error {
+	_, err := tx.exec(ctx, `DELETE FROM change WHERE seq <= (SELECT coalesce(max(seq), 0) FROM change) - ?`, keepChanges)
+	return err
+}
+
+// Head is the number of the last change; 0 before the first.
+func (s Snapshot) Head(ctx context.Context) (int64, error) {
+	var n int64
+	err := s.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM change`).Scan(&n)
+	return n, err
+}
+
+// ErrTooFarBehind says that the changes asked for are no longer all there: take the whole list.
+var ErrTooFarBehind = errors.New("too far behind")
+
+// Changes lists what changed after since, up to and including head, each notification and patient once. It returns
+// [ErrTooFarBehind] where since is unknown or more than limit changes ago.
+func (s Snapshot) Changes(ctx context.Context, since, head int64, limit int) ([]Change, error) {
+	if since == head {
+		return nil, nil
+	}
+	var oldest int64
+	if err := s.QueryRowContext(ctx, `SELECT coalesce(min(seq), 0) FROM change`).Scan(&oldest); err != nil {
+		return nil, err
+	}
+	if since < oldest-1 || since > head || since < 0 || head-since > int64(limit) {
+		return nil, ErrTooFarBehind
+	}
+	rows, err := s.QueryContext(ctx, `SELECT max(seq), patient_id, notification_id FROM change WHERE seq > ? AND seq <= ?
+		GROUP BY patient_id, notification_id ORDER BY 1`, since, head)
+	if err != nil {
+		return nil, fmt.Errorf("listing changes: %w", err)
+	}
+	return collect(rows, func(c *Change) error { return rows.Scan(&c.Seq, &c.PatientID, &c.NotificationID) })
+}
+
+// TimelineKey is a notification's place in a patient's timeline: by when it happened, else was sent, else came in.
+type TimelineKey struct {
+	At int64 // milliseconds UTC
+	ID int64 // 0 with At 0 = from the top
+}
+
+// TimelineKey returns the notification's place in its patient's timeline.
+func (n Notification) TimelineKey() TimelineKey {
+	for _, t := range []time.Time{n.EventAt, n.SentAt} {
+		if !t.IsZero() {
+			return TimelineKey{At: t.UnixMilli(), ID: n.ID}
+		}
+	}
+	return TimelineKey{At: n.ReceivedAt.UnixMilli(), ID: n.ID}
+}
+
+// Timeline lists a patient's notifications, the one that happened last first.
+func (s Snapshot) Timeline(ctx context.Context, patientID string, before TimelineKey, limit int) ([]Notification, error) {
+	const at = "coalesce(n.event_at, n.sent_at, n.received_at)"
+	where, args := "n.patient_id = ?", []any{patientID}
+	if before != (TimelineKey{}) {
+		where, args = where+" AND ("+at+", n.id) < (?, ?)", append(args, before.At, before.ID)
+	}
+	rows, err := s.QueryContext(ctx, `SELECT `+notificationColumns+` FROM notification n`+notificationJoins+
+		` WHERE `+where+` ORDER BY `+at+` DESC, n.id DESC LIMIT ?`, append(args, limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("listing a timeline: %w", err)
+	}
+	return collect(rows, func(n *Notification) error { return n.scan(rows) })
+}

@@ -1,0 +1,168 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Patient is what is known of a person. Name and BirthDate are empty until a record said them.
+type Patient struct {
+	No         int64 // place in the order of listing; never shown
+	ID         string
+	ExternalID string
+	Name       string
+	BirthDate  string // ISO date
+	FirstEvent time.Time
+	LastEvent  time.Time
+}
+
+// Alias is the patient's id in another system.
+type Alias struct{ System, Value string }
+
+// PatientStatement is what one message says of a patient's identity. Where two differ, the one sent last wins, whatever
+// order they came in; ids in other systems add up.
+type PatientStatement struct {
+	ID         string
+	ExternalID string
+	Aliases    []Alias
+	SentAt     time.Time
+	MessageID  string
+	EventAt    time.Time // when what the message tells happened
+}
+
+// SavePatient takes a statement into the chart and says whether anything people see has changed.
+func (tx *Tx) SavePatient(ctx context.Context, p PatientStatement) error {
+	at := p.EventAt.UnixMilli()
+	of := fmt.Sprintf("%020d %s", max(p.SentAt.UnixMilli(), 0), p.MessageID)
+	_, err := tx.exec(ctx, `INSERT INTO patient (id, external_id, external_id_of, first_event_at, last_event_at)
+		VALUES (?1, ?2, iif(?2 = '', '', ?3), ?4, ?4)
+		ON CONFLICT (id) DO UPDATE SET
+			first_event_at = min(first_event_at, excluded.first_event_at),
+			last_event_at = max(last_event_at, excluded.last_event_at),
+			external_id = iif(excluded.external_id_of > external_id_of, excluded.external_id, external_id),
+			external_id_of = max(external_id_of, excluded.external_id_of)`, p.ID, p.ExternalID, of, at)
+	if err != nil {
+		return fmt.Errorf("saving a patient: %w", err)
+	}
+	for _, a := range p.Aliases {
+		if _, err := tx.exec(ctx, `INSERT INTO patient_alias (patient_id, system, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, p.ID, a.System, a.Value); err != nil {
+			return fmt.Errorf("saving a patient's ids: %w", err)
+		}
+	}
+	return tx.indexPatient(ctx, p.ID)
+}
+
+// indexPatient brings the words a patient is found by up to date, and writes only where they changed.
+func (tx *Tx) indexPatient(ctx context.Context, id string) error {
+	var no int64
+	var words string
+	err := tx.row(ctx, `SELECT no, lower(p.name || char(10) || p.id || char(10) || p.external_id || char(10)
+			|| coalesce((SELECT group_concat(value, char(10)) FROM (SELECT value FROM patient_alias WHERE patient_id = p.id ORDER BY system, value)), ''))
+		FROM patient p WHERE id = ?`, id).Scan(&no, &words)
+	if err != nil {
+		return fmt.Errorf("indexing a patient: %w", err)
+	}
+	var old string
+	err = tx.row(ctx, `SELECT words FROM patient_search WHERE rowid = ?`, no).Scan(&old)
+	switch {
+	case err == nil && old == words:
+		return nil
+	case err == nil:
+		_, err = tx.exec(ctx, `UPDATE patient_search SET words = ? WHERE rowid = ?`, words, no)
+	case errors.Is(err, sql.ErrNoRows):
+		_, err = tx.exec(ctx, `INSERT INTO patient_search (rowid, words) VALUES (?, ?)`, no, words)
+	}
+	if err != nil {
+		return fmt.Errorf("indexing a patient: %w", err)
+	}
+	return nil
+}
+
+const patientColumns = `p.no, p.id, p.external_id, p.name, p.birth_date, p.first_event_at, p.last_event_at`
+
+func (p *Patient) scan(row interface{ Scan(...any) error }) error {
+	var first, last sql.NullInt64
+	err := row.Scan(&p.No, &p.ID, &p.ExternalID, &p.Name, &p.BirthDate, &first, &last)
+	p.FirstEvent, p.LastEvent = instant(first), instant(last)
+	return err
+}
+
+// Patient returns one patient, or sql.ErrNoRows.
+func (s Snapshot) Patient(ctx context.Context, id string) (Patient, error) {
+	var p Patient
+	err := p.scan(s.QueryRowContext(ctx, `SELECT `+patientColumns+` FROM patient p WHERE id = ?`, id))
+	return p, err
+}
+
+// Aliases lists a patient's ids in other systems.
+func (s Snapshot) Aliases(ctx context.Context, patientID string) ([]Alias, error) {
+	rows, err := s.QueryContext(ctx, `SELECT system, value FROM patient_alias WHERE patient_id = ? ORDER BY system, value`, patientID)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(a *Alias) error { return rows.Scan(&a.System, &a.Value) })
+}
+
+// PatientFilter narrows the list of patients. Pages follow one another by the key of the last row.
+type PatientFilter struct {
+	Text   string // part of a name or of any id; "" = everyone
+	Before PatientKey
+	Limit  int
+}
+
+// PatientKey is a patient's place in the list: last event first.
+type PatientKey struct {
+	LastEvent int64 // milliseconds UTC; 0 with No 0 = from the top
+	No        int64
+}
+
+// Key returns the patient's place in the list.
+func (p Patient) Key() PatientKey { return PatientKey{LastEvent: p.LastEvent.UnixMilli(), No: p.No} }
+
+// Patients lists patients, the one with the latest event first.
+func (s Snapshot) Patients(ctx context.Context, f PatientFilter) ([]Patient, error) {
+	where, args := []string{"1"}, []any{}
+	if f.Text != "" {
+		clause, more := patientMatch(f.Text)
+		where, args = append(where, "p.no IN ("+clause+")"), append(args, more...)
+	}
+	if f.Before != (PatientKey{}) {
+		where, args = append(where, "(p.last_event_at, p.no) < (?, ?)"), append(args, f.Before.LastEvent, f.Before.No)
+	}
+	rows, err := s.QueryContext(ctx, `SELECT `+patientColumns+` FROM patient p WHERE `+strings.Join(where, " AND ")+
+		` ORDER BY p.last_event_at DESC, p.no DESC LIMIT ?`, append(args, f.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("listing patients: %w", err)
+	}
+	return collect(rows, func(p *Patient) error { return p.scan(rows) })
+}
+
+// patientMatch is a subquery for the numbers of the patients whose name or ids hold every word of text.
+func patientMatch(text string) (string, []any) {
+	var match, like []string
+	var args, short []any
+	for _, word := range strings.Fields(strings.ToLower(text)) {
+		if len([]rune(word)) >= 3 { // shorter ones have no trigram
+			match = append(match, `"`+strings.ReplaceAll(word, `"`, `""`)+`"`)
+		} else {
+			like, short = append(like, `words LIKE ? ESCAPE '\'`), append(short, "%"+escapeLike(word)+"%")
+		}
+	}
+	var where []string
+	if len(match) > 0 {
+		where, args = append(where, "patient_search MATCH ?"), append(args, strings.Join(match, " AND "))
+	}
+	where, args = append(where, like...), append(args, short...)
+	if len(where) == 0 {
+		where = []string{"1"}
+	}
+	return "SELECT rowid FROM patient_search WHERE " + strings.Join(where, " AND "), args
+}
+
+var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+func escapeLike(s string) string { return likeEscaper.Replace(s) }

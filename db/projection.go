@@ -1,0 +1,112 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// projections are the tables that are made from the inbox, in an order that respects their references.
+var projections = []string{"notification", "stay", "facility", "patient_search", "patient_alias", "patient", "inbox_outcome", "cursor"}
+
+// DropProjections empties everything that is made from the inbox, and tells every screen to start again.
+func (tx *Tx) DropProjections(ctx context.Context) error {
+	for _, table := range append(projections, "change") {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
+			return fmt.Errorf("emptying %s: %w", table, err)
+		}
+	}
+	return tx.changed(ctx, "", 0)
+}
+
+// Cursor returns how far the projection called name has come; 0 before it began.
+func (tx *Tx) Cursor(ctx context.Context, name string) (int64, error) {
+	return cursor(tx.row(ctx, selectCursor, name))
+}
+
+// Cursor is [Tx.Cursor], for readers.
+func (s Snapshot) Cursor(ctx context.Context, name string) (int64, error) {
+	return cursor(s.QueryRowContext(ctx, selectCursor, name))
+}
+
+const selectCursor = `SELECT at FROM cursor WHERE name = ?`
+
+func cursor(row *sql.Row) (int64, error) {
+	var at int64
+	if err := row.Scan(&at); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("reading a cursor: %w", err)
+	}
+	return at, nil
+}
+
+// SetCursor moves the projection called name.
+func (tx *Tx) SetCursor(ctx context.Context, name string, at int64) error {
+	if _, err := tx.exec(ctx, `INSERT INTO cursor (name, at) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET at = ?2`, name, at); err != nil {
+		return fmt.Errorf("moving a cursor: %w", err)
+	}
+	return nil
+}
+
+// SetOutcome says what became of a message; reason is "" unless it is malformed or failed.
+func (tx *Tx) SetOutcome(ctx context.Context, seq int64, status Status, reason string) error {
+	_, err := tx.exec(ctx, `INSERT INTO inbox_outcome (seq, status, error) VALUES (?1, ?2, ?3) ON CONFLICT (seq) DO UPDATE SET status = ?2, error = ?3`, seq, status, reason)
+	if err != nil {
+		return fmt.Errorf("saving an outcome: %w", err)
+	}
+	return nil
+}
+
+// Savepoint runs f so that its error or panic takes back what f wrote and nothing else.
+func (tx *Tx) Savepoint(ctx context.Context, f func() error) (err error) {
+	if _, err := tx.exec(ctx, "SAVEPOINT part"); err != nil {
+		return fmt.Errorf("opening a savepoint: %w", err)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the handler panicked (%T)", p) // the value may quote the body
+		}
+		end := "RELEASE part"
+		if err != nil {
+			end = "ROLLBACK TO part; RELEASE part"
+		}
+		if _, endErr := tx.ExecContext(ctx, end); endErr != nil {
+			err = errors.Join(err, endErr)
+		}
+	}()
+	return f()
+}
+
+// RepeatsAfter lists the numbers of further deliveries after id, of messages up to seq, with the message each repeats.
+// It stops before the first delivery of a later message, so that none is passed over.
+func (s Snapshot) RepeatsAfter(ctx context.Context, id, seq int64, limit int) (last int64, messages []int64, err error) {
+	rows, err := s.QueryContext(ctx, `SELECT id, inbox_seq FROM inbox_repeat WHERE id > ? ORDER BY id LIMIT ?`, id, limit)
+	if err != nil {
+		return id, nil, fmt.Errorf("listing deliveries: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	last = id
+	for rows.Next() {
+		var at, of int64
+		if err := rows.Scan(&at, &of); err != nil {
+			return id, nil, err
+		}
+		if of > seq {
+			break
+		}
+		last, messages = at, append(messages, of)
+	}
+	return last, messages, rows.Err()
+}
+
+// CountRejections adds refused requests to the hour they came in. reasons maps a reason to how many.
+func (tx *Tx) CountRejections(ctx context.Context, reasons map[string]int64) error {
+	const hour = 3_600_000
+	for reason, n := range reasons {
+		if _, err := tx.exec(ctx, `INSERT INTO rejection (hour, reason, n) VALUES (?1, ?2, ?3) ON CONFLICT (hour, reason) DO UPDATE SET n = n + ?3`,
+			tx.Now-tx.Now%hour, reason, n); err != nil {
+			return fmt.Errorf("counting refused requests: %w", err)
+		}
+	}
+	return nil
+}

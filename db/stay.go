@@ -1,0 +1,83 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"carebell/web/care"
+)
+
+// Stay is one hospital stay of a patient. Times that are not known are zero.
+type Stay struct {
+	ID          string
+	AdmitAt     time.Time
+	DischargeAt time.Time
+	LastEventAt time.Time
+	Moves       []care.Move
+	Notices     int // how many notifications it is folded from
+}
+
+// Notices lists the admit, transfer and discharge notifications of a patient, for [care.Fold].
+func (tx *Tx) Notices(ctx context.Context, patientID string) ([]care.Notice, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT message_id, kind, event_at, sent_at, admit_at, discharge_at, moves FROM notification
+		WHERE patient_id = ? AND kind IN ('admit', 'transfer', 'discharge')`, patientID)
+	if err != nil {
+		return nil, fmt.Errorf("listing notices: %w", err)
+	}
+	return collect(rows, func(n *care.Notice) error {
+		var event, sent, admit, discharge sql.NullInt64
+		var moves string
+		if err := rows.Scan(&n.MessageID, &n.Kind, &event, &sent, &admit, &discharge, &moves); err != nil {
+			return err
+		}
+		n.EventAt, n.SentAt, n.AdmitAt, n.DischargeAt = instant(event), instant(sent), instant(admit), instant(discharge)
+		return json.Unmarshal([]byte(moves), &n.Moves)
+	})
+}
+
+// SaveStays replaces the stays of a patient and points their notifications at them.
+func (tx *Tx) SaveStays(ctx context.Context, patientID string, stays []care.Stay) error {
+	if _, err := tx.exec(ctx, `DELETE FROM stay WHERE patient_id = ?`, patientID); err != nil {
+		return fmt.Errorf("replacing stays: %w", err)
+	}
+	for _, s := range stays {
+		moves, err := json.Marshal(s.Moves)
+		if err != nil {
+			return err
+		}
+		messages, err := json.Marshal(s.MessageIDs)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.exec(ctx, `INSERT INTO stay (id, patient_id, admit_at, discharge_at, last_event_at, moves, notices) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			s.ID, patientID, millis(s.AdmitAt), millis(s.DischargeAt), millis(s.LastEventAt), string(moves), len(s.MessageIDs)); err != nil {
+			return fmt.Errorf("saving a stay: %w", err)
+		}
+		if _, err := tx.exec(ctx, `UPDATE notification SET stay_id = ?1 WHERE patient_id = ?2 AND stay_id <> ?1
+			AND kind IN ('admit', 'transfer', 'discharge') AND message_id IN (SELECT value FROM json_each(?3))`, s.ID, patientID, string(messages)); err != nil {
+			return fmt.Errorf("saving a stay: %w", err)
+		}
+	}
+	return tx.changed(ctx, patientID, 0)
+}
+
+// Stays lists the stays of a patient, the latest first.
+func (s Snapshot) Stays(ctx context.Context, patientID string) ([]Stay, error) {
+	rows, err := s.QueryContext(ctx, `SELECT id, admit_at, discharge_at, last_event_at, moves, notices FROM stay
+		WHERE patient_id = ? ORDER BY coalesce(admit_at, last_event_at) DESC, id`, patientID)
+	if err != nil {
+		return nil, fmt.Errorf("listing stays: %w", err)
+	}
+	return collect(rows, func(st *Stay) error {
+		var admit, discharge, last sql.NullInt64
+		var moves string
+		if err := rows.Scan(&st.ID, &admit, &discharge, &last, &moves, &st.Notices); err != nil {
+			return err
+		}
+		st.AdmitAt, st.DischargeAt, st.LastEventAt = instant(admit), instant(discharge), instant(last)
+		return json.Unmarshal([]byte(moves), &st.Moves)
+	})
+}

@@ -1,0 +1,185 @@
+package views
+
+import (
+	"net/url"
+	"strconv"
+
+	"github.com/a-h/templ"
+)
+
+// Patient is a person as rows and heads show them.
+type Patient struct {
+	ID         string
+	ExternalID string
+	Name       string // "" = not yet known
+	BirthDate  string // ISO date; "" = not yet known
+}
+
+// URL is the patient's page.
+func (p Patient) URL() templ.SafeURL {
+	return templ.SafeURL("/patients/" + url.PathEscape(p.ID))
+}
+
+func (p Patient) shownName() string {
+	if p.Name == "" {
+		return "Name not yet known"
+	}
+	return p.Name
+}
+
+// birth is the birth date, or that it is not known.
+func (p Patient) birth() string {
+	if p.BirthDate == "" {
+		return "birth date not yet known"
+	}
+	return birthDate(p.BirthDate)
+}
+
+// mainID is the id people use: the practice's own where there is one.
+func (p Patient) mainID() string {
+	if p.ExternalID != "" {
+		return "ID " + p.ExternalID
+	}
+	return "Metriport id " + shortID(p.ID)
+}
+
+func shortID(id string) string {
+	if r := []rune(id); len(r) > 13 {
+		return string(r[:8]) + "…" + string(r[len(r)-4:])
+	}
+	return id
+}
+
+// Row is one notification in a list.
+type Row struct {
+	ID         int64
+	Kind       string // admit, transfer, discharge, pharmacy, lab, summary
+	Patient    Patient
+	Happened   Time   // when the event happened; may be unknown
+	Received   Time   // when the notice came
+	Fact       string // the fact that matters
+	FactKnown  bool   // false: Fact says what is not known
+	Detail     string // the rest, in grey
+	Flags      []Flag
+	Deliveries int
+	State      string // new, seen, done
+	By         string // who saw it or is done with it
+	ByAt       Time
+	CanMark    bool
+	FitsNot    bool // a live update only: does not fit the screen's filter, so it changes in place or not at all
+}
+
+// Flag is a short remark in a row.
+type Flag struct {
+	Text string
+	Tone string // plain, warn, crit, ok
+	Help string // what it means
+}
+
+func (r Row) htmlID() string { return "n-" + strconv.FormatInt(r.ID, 10) }
+
+// markURL is where a mark is sent; on is the page the row stands on, "" = the feed.
+func (r Row) markURL(on string) string {
+	to := "/notifications/" + strconv.FormatInt(r.ID, 10) + "/mark"
+	if on != "" {
+		to += "?on=" + on
+	}
+	return to
+}
+
+// notice says how long after the event the notice came.
+func (r Row) notice() string {
+	if d := r.Received.Since(r.Happened); d != "" {
+		return "notice took " + d
+	}
+	if !r.Happened.Known() {
+		return "event time not sent"
+	}
+	return ""
+}
+
+// kindLabel is the word for a kind of notification.
+func kindLabel(kind string) string {
+	switch kind {
+	case "admit":
+		return "Admit"
+	case "transfer":
+		return "Transfer"
+	case "discharge":
+		return "Discharge"
+	case "pharmacy":
+		return "Pharmacy"
+	case "lab":
+		return "Lab"
+	case "summary":
+		return "Summary"
+	default:
+		return kind
+	}
+}
+
+// FeedFilter is what the feed is narrowed to; it lives in the URL.
+type FeedFilter struct {
+	Kind  string // "" = all
+	State string // open, new, done, all
+	Text  string
+}
+
+// Query is the filter as URL parameters, without what is usual.
+func (f FeedFilter) Query() url.Values {
+	q := url.Values{}
+	if f.Kind != "" {
+		q.Set("kind", f.Kind)
+	}
+	if f.State != "" && f.State != "open" {
+		q.Set("state", f.State)
+	}
+	if f.Text != "" {
+		q.Set("q", f.Text)
+	}
+	return q
+}
+
+func (f FeedFilter) url() templ.SafeURL {
+	if q := f.Query().Encode(); q != "" {
+		return templ.SafeURL("/?" + q)
+	}
+	return "/"
+}
+
+func (f FeedFilter) withKind(kind string) FeedFilter   { f.Kind = kind; return f }
+func (f FeedFilter) withState(state string) FeedFilter { f.State = state; return f }
+
+func (f FeedFilter) older(before int64) string {
+	q := f.Query()
+	q.Set("before", strconv.FormatInt(before, 10))
+	return "/?" + q.Encode()
+}
+
+func (f FeedFilter) narrowed() bool { return f.Kind != "" || f.Text != "" || f.State != "open" }
+
+var feedKinds = []string{"", "admit", "transfer", "discharge", "pharmacy", "lab", "summary"}
+
+var feedStates = []struct{ Value, Label string }{{"open", "Open"}, {"new", "Not seen"}, {"done", "Done"}, {"all", "All"}}
+
+// Feed is the content of the feed page.
+type Feed struct {
+	Frame
+	Filter     FeedFilter
+	Rows       []Row
+	Older      bool   // there are more rows after these
+	WebhookURL string // where the sender posts to, for the empty feed
+	ToTop      bool   // these are the newest rows, not an older page
+}
+
+// dayStarts says whether row i begins a day in the list.
+func dayStarts(rows []Row, i int) bool {
+	return i == 0 || rows[i].Received.DayKey() != rows[i-1].Received.DayKey()
+}
+
+func current(on bool) templ.Attributes {
+	if on {
+		return templ.Attributes{"aria-current": "true"}
+	}
+	return nil
+}

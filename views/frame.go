@@ -1,0 +1,46 @@
+// Package views holds the pages and the parts that pages and live updates share, with the small structs they show.
+// It knows nothing of the database or of requests.
+package views
+
+import (
+	"strconv"
+
+	"carebell/static"
+)
+
+// Frame is what every page has around its content.
+type Frame struct {
+	Title string // of the page, never of a patient
+	Here  string // path of the navigation entry that is current
+	Email string // of the person; "" where nobody is signed in
+	Role  string
+	Clock Clock
+	Live  Live
+}
+
+// Live is how a page stays up to date.
+type Live struct {
+	URL       string // of the socket, with the page's filter and the number of the last change it shows; "" = not live
+	Seq       int64
+	New       int // notifications nobody has seen, up to [MostNew]
+	LastEvent Time
+}
+
+// MostNew is where counting what is new stops.
+const MostNew = 999
+
+func (l Live) newCount() string {
+	switch {
+	case l.New == 0:
+		return ""
+	case l.New >= MostNew:
+		return strconv.Itoa(MostNew) + "+"
+	default:
+		return strconv.Itoa(l.New)
+	}
+}
+
+// asset is the address of a static file; it changes with the content.
+func asset(name string) string { return static.URL(name) }
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,79 @@
+package views
+
+import "strconv"
+
+// PatientRow is a patient in the list.
+type PatientRow struct {
+	Patient
+	LastEvent Time
+}
+
+// Patients is the content of the list of patients.
+type Patients struct {
+	Frame
+	Text  string
+	Rows  []PatientRow
+	Older string // URL of the next page; "" = none
+}
+
+// Alias is the patient's id in another system.
+type Alias struct{ System, Value string }
+
+// Move is one transfer within a stay.
+type Move struct {
+	At       Time
+	From, To string
+}
+
+// StayRow is one stay, folded from its notices.
+type StayRow struct {
+	ID         string
+	Admitted   Time
+	Discharged Time
+	Length     string // "3 days"; "" where it cannot be told
+	Moves      []Move
+	Notices    int
+}
+
+func (s StayRow) tone() string {
+	if s.Discharged.Known() {
+		return "discharge"
+	}
+	return "admit"
+}
+
+func (s StayRow) word() string {
+	if s.Discharged.Known() {
+		return "Discharged"
+	}
+	return "Admitted"
+}
+
+func (s StayRow) notices() string {
+	if s.Notices == 1 {
+		return "1 notice"
+	}
+	return strconv.Itoa(s.Notices) + " notices"
+}
+
+// PatientDetail is the content of a patient's page.
+type PatientDetail struct {
+	Frame
+	Patient Patient
+	Aliases []Alias
+	Stays   []StayRow
+	Rows    []Row
+	Older   string // URL of the earlier part of the timeline; "" = none
+}
+
+// at is when a row stands in a timeline: when it happened, else when the notice came.
+func (r Row) at() Time {
+	if r.Happened.Known() {
+		return r.Happened
+	}
+	return r.Received
+}
+
+func timelineDayStarts(rows []Row, i int) bool {
+	return i == 0 || rows[i].at().DayKey() != rows[i-1].at().DayKey()
+}

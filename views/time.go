@@ -1,0 +1,122 @@
+package views
+
+import (
+	"fmt"
+	"time"
+)
+
+// Clock is the practice's time: what it is now, and in which zone people read it.
+type Clock struct {
+	Now  time.Time
+	Zone *time.Location
+}
+
+// At makes t readable in the practice's zone; the zero time stays unknown.
+func (c Clock) At(t time.Time) Time { return Time{t: t, clock: c} }
+
+// Time is an instant as people read it.
+type Time struct {
+	t     time.Time
+	clock Clock
+}
+
+// Known says whether there is an instant at all.
+func (t Time) Known() bool { return !t.t.IsZero() }
+
+// ISO is for machines: UTC, RFC 3339 with milliseconds.
+func (t Time) ISO() string { return t.t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// Full is the absolute time with its zone.
+func (t Time) Full() string {
+	return t.local().Format("Mon 2 Jan 2006, 15:04:05 MST")
+}
+
+// Short is the time of day, with the day where it is not today.
+func (t Time) Short() string {
+	switch l, now := t.local(), t.clock.local(); {
+	case sameDay(l, now):
+		return l.Format("15:04")
+	case l.Year() == now.Year():
+		return l.Format("Mon 2 Jan, 15:04")
+	default:
+		return l.Format("2 Jan 2006, 15:04")
+	}
+}
+
+// Seconds is the time of day to the second, with the day where it is not today.
+func (t Time) Seconds() string {
+	if l := t.local(); sameDay(l, t.clock.local()) {
+		return l.Format("15:04:05")
+	}
+	return t.Short()
+}
+
+// Ago is how long the instant lies back, in the largest fitting unit; an instant ahead is given as it is.
+func (t Time) Ago() string {
+	d := t.clock.Now.Sub(t.t)
+	if d < -time.Minute {
+		return t.Short()
+	}
+	if d < 45*time.Second {
+		return "just now"
+	}
+	return Long(d) + " ago"
+}
+
+// Day is the day heading, and DayKey its machine form.
+func (t Time) Day() string {
+	l, now := t.local(), t.clock.local()
+	day := l.Format("Mon 2 Jan")
+	if l.Year() != now.Year() {
+		day = l.Format("Mon 2 Jan 2006")
+	}
+	switch {
+	case sameDay(l, now):
+		return "Today, " + day
+	case sameDay(l, now.AddDate(0, 0, -1)):
+		return "Yesterday, " + day
+	default:
+		return day
+	}
+}
+
+// DayKey is the local day as YYYY-MM-DD.
+func (t Time) DayKey() string { return t.local().Format(time.DateOnly) }
+
+// Since is how long after from the instant came; "" where either is unknown or the order is odd.
+func (t Time) Since(from Time) string {
+	if !t.Known() || !from.Known() || t.t.Before(from.t) {
+		return ""
+	}
+	return Long(t.t.Sub(from.t))
+}
+
+func (t Time) local() time.Time  { return t.t.In(t.clock.Zone) }
+func (c Clock) local() time.Time { return c.Now.In(c.Zone) }
+
+func sameDay(a, b time.Time) bool {
+	return a.Year() == b.Year() && a.YearDay() == b.YearDay()
+}
+
+// Long is a length of time in one unit, as people say it.
+func Long(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 2*day:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d/day))
+	}
+}
+
+// birthDate is an ISO date as people read it; what is not one is shown as it came.
+func birthDate(iso string) string {
+	if d, err := time.Parse(time.DateOnly, iso); err == nil {
+		return d.Format("2 Jan 2006")
+	}
+	return iso
+}

@@ -1,0 +1,160 @@
+package web
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carebell/db"
+	"carebell/views"
+	"carebell/web/auth"
+	"carebell/web/intake"
+)
+
+// cookieName carries the __Host- prefix where the browser lets it: over TLS.
+func (s *Server) cookieName() string {
+	if s.cfg.secure() {
+		return "__Host-carebell"
+	}
+	return "carebell"
+}
+
+// remember puts a login's token into the browser; "" takes it out.
+func (s *Server) remember(c *fiber.Ctx, token string) {
+	cookie := fiber.Cookie{
+		Name: s.cookieName(), Value: token, Path: "/",
+		HTTPOnly: true, Secure: s.cfg.secure(), SameSite: fiber.CookieSameSiteLaxMode, SessionOnly: true,
+	}
+	if token == "" {
+		cookie.SessionOnly, cookie.Expires = false, time.Unix(1, 0)
+	}
+	c.Cookie(&cookie)
+}
+
+func (s *Server) loginPage(c *fiber.Ctx) error {
+	next := localPath(c.Query("next"))
+	if _, ok := who(c); ok {
+		return c.Redirect(next, fiber.StatusSeeOther)
+	}
+	return render(c, views.LoginPage("", next, ""))
+}
+
+func (s *Server) login(c *fiber.Ctx) error {
+	email, next := c.FormValue("email"), localPath(c.FormValue("next"))
+	token, err := s.auth.Login(c.UserContext(), email, c.FormValue("password"))
+	var wait auth.WaitError
+	switch {
+	case errors.As(err, &wait):
+		s.cfg.Log.Warn("login refused: too many wrong passwords")
+		return render(c.Status(fiber.StatusTooManyRequests), views.LoginPage(email, next, sentence(err)))
+	case errors.Is(err, auth.ErrWrongLogin):
+		s.cfg.Log.Warn("login refused: wrong email or password")
+		return render(c.Status(fiber.StatusUnauthorized), views.LoginPage(email, next, sentence(err)))
+	case err != nil:
+		return err
+	}
+	if old, ok := who(c); ok { // whoever signs in again leaves the old login behind
+		if err := s.auth.Logout(c.UserContext(), old.ID); err != nil {
+			return err
+		}
+	}
+	s.remember(c, token)
+	return c.Redirect(next, fiber.StatusSeeOther)
+}
+
+func (s *Server) logout(c *fiber.Ctx) error {
+	x, _ := who(c)
+	if err := s.auth.Logout(c.UserContext(), x.ID); err != nil {
+		return err
+	}
+	s.remember(c, "")
+	return c.Redirect("/login", fiber.StatusSeeOther)
+}
+
+// setupPage is two things: with a one-time token, the form for the first admin; for an admin, what to paste at
+// Metriport. A token that is used up leads to the login.
+func (s *Server) setupPage(c *fiber.Ctx) error {
+	if token := c.Query("token"); token != "" {
+		open, err := s.auth.SetupOpen(c.UserContext(), token)
+		if err != nil {
+			return err
+		}
+		if open {
+			return render(c, views.SetupPage(token, "", ""))
+		}
+	}
+	x, ok := who(c)
+	switch {
+	case !ok && c.Query("token") != "":
+		return fiber.NewError(fiber.StatusForbidden, "This set-up link has been used, or a newer one was printed. Sign in, or take the link that Carebell printed last.")
+	case !ok:
+		return c.Redirect("/login?next=/setup", fiber.StatusSeeOther)
+	case !x.May(db.Admin):
+		return fiber.NewError(fiber.StatusForbidden, "Only admins can see the connection to Metriport.")
+	}
+	p, err := s.connection(c)
+	if err != nil {
+		return err
+	}
+	return render(c, views.ConnectionPage(p))
+}
+
+func (s *Server) setup(c *fiber.Ctx) error {
+	token, email := c.FormValue("token"), c.FormValue("email")
+	session, err := s.auth.Setup(c.UserContext(), token, email, c.FormValue("password"))
+	switch {
+	case errors.Is(err, auth.ErrSetupUsed):
+		return fiber.NewError(fiber.StatusForbidden, "This set-up link has been used, or a newer one was printed. Sign in, or take the link that Carebell printed last.")
+	case err != nil && s.db.BrokenBy() == nil:
+		return render(c.Status(fiber.StatusUnprocessableEntity), views.SetupPage(token, email, sentence(err)))
+	case err != nil:
+		return err
+	}
+	s.remember(c, session)
+	return c.Redirect("/setup", fiber.StatusSeeOther)
+}
+
+// connection is what an admin needs to connect Metriport.
+func (s *Server) connection(c *fiber.Ctx) (views.Connection, error) {
+	l, err := s.readStatus(c.UserContext())
+	if err != nil {
+		return views.Connection{}, err
+	}
+	l.URL = liveURL("connection", l.Seq, nil)
+	p := s.connectionState(l)
+	p.Frame = s.frame(c, "Connection", "/setup", l)
+	return p, nil
+}
+
+func (s *Server) connectionState(l views.Live) views.Connection {
+	p := views.Connection{WebhookURL: s.webhookURL(), Local: s.cfg.PublicURL == nil, Frame: views.Frame{Live: l}}
+	for _, k := range s.cfg.Keys {
+		if k.Expires.IsZero() || s.cfg.Now().Before(k.Expires) {
+			p.Keys = append(p.Keys, k.ID())
+		}
+	}
+	for _, n := range s.refusals.Total() {
+		p.Refused += n
+	}
+	return p
+}
+
+func (s *Server) webhookURL() string { return s.URL() + intake.Path }
+
+// localPath keeps a redirect on this server: a path, and nothing that a browser reads as another host.
+func localPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+		return "/"
+	}
+	return next
+}
+
+// sentence makes an error's words into a sentence for a person.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}

@@ -1,0 +1,66 @@
+package auth
+
+import (
+	"strings"
+	"sync"
+	"time"
+)
+
+// How wrong passwords slow an account down: some are free, then each doubles the wait.
+const (
+	freeTries   = 5
+	firstWait   = 2 * time.Second
+	longestWait = 15 * time.Minute
+	forgetAfter = time.Hour
+	mostTracked = 10_000
+)
+
+// throttle counts wrong passwords by account, known or not.
+type throttle struct {
+	mu  sync.Mutex
+	who map[string]wrong
+}
+
+type wrong struct {
+	n     int
+	last  time.Time
+	until time.Time
+}
+
+func (t *throttle) wait(email string, now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.who[strings.ToLower(email)].until.Sub(now)
+}
+
+func (t *throttle) failed(email string, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.who == nil {
+		t.who = map[string]wrong{}
+	}
+	for k, w := range t.who {
+		if len(t.who) < mostTracked {
+			break
+		}
+		if now.Sub(w.last) > forgetAfter || now.After(w.until) {
+			delete(t.who, k)
+		}
+	}
+	key := strings.ToLower(email)
+	w := t.who[key]
+	if now.Sub(w.last) > forgetAfter {
+		w = wrong{}
+	}
+	w.n, w.last = w.n+1, now
+	if over := w.n - freeTries; over >= 0 {
+		w.until = now.Add(min(firstWait<<min(over, 10), longestWait))
+	}
+	t.who[key] = w
+}
+
+func (t *throttle) forget(email string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.who, strings.ToLower(email))
+}

@@ -1,0 +1,170 @@
+// Package care holds the clinical rules: how notices fold into stays, and later deadlines and flags. It is pure: no I/O,
+// no clock, the same answer for the same facts whatever order they came in.
+package care
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Kind is what a notice tells about a patient.
+type Kind string
+
+// The kinds of notice.
+const (
+	Admit     Kind = "admit"
+	Transfer  Kind = "transfer"
+	Discharge Kind = "discharge"
+	Pharmacy  Kind = "pharmacy"
+	Lab       Kind = "lab"
+	Summary   Kind = "summary" // a discharge summary
+)
+
+// Kinds lists them in the order in which people read them.
+var Kinds = []Kind{Admit, Transfer, Discharge, Pharmacy, Lab, Summary}
+
+// Move is one transfer within a stay, between facilities or units. The json form is what the database holds.
+type Move struct {
+	At       int64  `json:"at,omitempty"` // milliseconds UTC, 0 where not sent
+	From     string `json:"from,omitempty"`
+	FromType string `json:"fromType,omitempty"`
+	To       string `json:"to,omitempty"`
+	ToType   string `json:"toType,omitempty"`
+}
+
+// Time is when the move happened; zero where it was not sent.
+func (m Move) Time() time.Time {
+	if m.At == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(m.At).UTC()
+}
+
+// Notice is one admit, transfer or discharge notification of one patient. Times that were not sent are zero.
+type Notice struct {
+	MessageID   string
+	Kind        Kind
+	EventAt     time.Time // when it happened
+	SentAt      time.Time // when the sender sent it
+	AdmitAt     time.Time
+	DischargeAt time.Time
+	Moves       []Move
+}
+
+// Stay is one hospital stay, folded from its notices.
+type Stay struct {
+	ID          string    // derived from the patient and the admit time
+	AdmitAt     time.Time // zero where no notice said it
+	DischargeAt time.Time // zero while the patient is still there
+	LastEventAt time.Time // the latest thing known to have happened in it; zero where no notice had a time
+	Moves       []Move    // in order of time, each once
+	MessageIDs  []string  // of its notices, sorted
+}
+
+// Fold puts the notices of one patient together into stays, newest admit first.
+//
+// Notices with the same admit time belong to the same stay; every type carries it. One without an admit time joins the
+// stay that was running when it happened, else it stands alone. Where two notices state different discharge times,
+// the one sent last wins. The result does not depend on the order of the notices.
+func Fold(patientID string, notices []Notice) []Stay {
+	sorted := slices.Clone(notices)
+	slices.SortFunc(sorted, func(a, b Notice) int {
+		return cmp.Or(a.SentAt.Compare(b.SentAt), cmp.Compare(a.MessageID, b.MessageID))
+	})
+	byAdmit := map[int64]*Stay{}
+	var all []*Stay
+	for _, n := range sorted {
+		if n.AdmitAt.IsZero() {
+			continue
+		}
+		s := byAdmit[n.AdmitAt.UnixMilli()]
+		if s == nil {
+			s = &Stay{ID: stayID(patientID, fmt.Sprint(n.AdmitAt.UnixMilli())), AdmitAt: n.AdmitAt}
+			byAdmit[n.AdmitAt.UnixMilli()] = s
+			all = append(all, s)
+		}
+		s.add(n)
+	}
+	// Those without an admit time come second, against stays that are complete, so that order cannot matter.
+	var dated = slices.Clone(all)
+	running := make([]*Stay, len(sorted))
+	for i, n := range sorted {
+		if n.AdmitAt.IsZero() {
+			running[i] = runningAt(dated, n.EventAt)
+		}
+	}
+	for i, n := range sorted {
+		switch {
+		case !n.AdmitAt.IsZero():
+		case running[i] != nil:
+			running[i].add(n)
+		default:
+			s := &Stay{ID: stayID(patientID, n.MessageID)}
+			s.add(n)
+			all = append(all, s)
+		}
+	}
+	out := make([]Stay, 0, len(all))
+	for _, s := range all {
+		s.finish()
+		out = append(out, *s)
+	}
+	slices.SortFunc(out, func(a, b Stay) int {
+		return cmp.Or(b.start().Compare(a.start()), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// add takes what n says into the stay. Notices come in the order in which they were sent.
+func (s *Stay) add(n Notice) {
+	s.MessageIDs = append(s.MessageIDs, n.MessageID)
+	s.Moves = append(s.Moves, n.Moves...)
+	if !n.DischargeAt.IsZero() {
+		s.DischargeAt = n.DischargeAt
+	}
+	if n.EventAt.After(s.LastEventAt) {
+		s.LastEventAt = n.EventAt
+	}
+}
+
+func (s *Stay) finish() {
+	slices.Sort(s.MessageIDs)
+	slices.SortFunc(s.Moves, func(a, b Move) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To),
+			cmp.Compare(a.FromType, b.FromType), cmp.Compare(a.ToType, b.ToType))
+	})
+	s.Moves = slices.Compact(s.Moves)
+}
+
+func (s Stay) start() time.Time {
+	if s.AdmitAt.IsZero() {
+		return s.LastEventAt
+	}
+	return s.AdmitAt
+}
+
+// runningAt finds the stay a notice of time t fell into: begun by then, not ended before it, the latest such.
+func runningAt(stays []*Stay, t time.Time) *Stay {
+	var best *Stay
+	for _, s := range stays {
+		if t.IsZero() || s.AdmitAt.After(t) || (!s.DischargeAt.IsZero() && s.DischargeAt.Before(t)) {
+			continue
+		}
+		if best == nil || s.AdmitAt.After(best.AdmitAt) {
+			best = s
+		}
+	}
+	return best
+}
+
+func stayID(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:10])
+}

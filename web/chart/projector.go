@@ -1,0 +1,183 @@
+package chart
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"carebell/db"
+	"carebell/web/care"
+)
+
+// Names of the cursors: how far the inbox, and the further deliveries, have been taken into the chart.
+const (
+	CursorInbox  = "inbox"
+	cursorRepeat = "repeat"
+)
+
+// batchRows bounds one transaction, so that the receiver never waits long for the writer connection.
+const batchRows = 64
+
+// Projector reads the inbox in order and keeps the chart. One process runs one.
+type Projector struct {
+	db   *db.DB
+	log  *slog.Logger
+	wake chan struct{}
+}
+
+// New makes a projector; [Projector.Run] starts it.
+func New(d *db.DB, log *slog.Logger) *Projector {
+	return &Projector{db: d, log: log, wake: make(chan struct{}, 1)}
+}
+
+// Wake says that the inbox may have grown. It never blocks.
+func (p *Projector) Wake() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run keeps the chart until ctx ends. It returns nil then; errors of the database are logged and tried again, because
+// the inbox keeps what is not yet in the chart.
+func (p *Projector) Run(ctx context.Context) error {
+	for wait := time.Duration(0); ; {
+		n, err := p.Step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			wait = min(max(2*wait, 100*time.Millisecond), 10*time.Second)
+			p.log.Error("the chart is behind the inbox; trying again", "error", err, "in", wait)
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				return nil
+			}
+		case n > 0:
+			wait = 0
+		default:
+			wait = 0
+			select {
+			case <-p.wake:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+// Step takes one batch into the chart, in one transaction with its cursors, and returns how many messages and
+// deliveries that were. 0 means that the chart is up to date.
+func (p *Projector) Step(ctx context.Context) (int, error) {
+	var from, fromRepeat, to, toRepeat int64
+	var messages []reading
+	var repeats []int64
+	err := p.db.Read(ctx, func(s db.Snapshot) (err error) {
+		if from, err = s.Cursor(ctx, CursorInbox); err != nil {
+			return err
+		}
+		if fromRepeat, err = s.Cursor(ctx, cursorRepeat); err != nil {
+			return err
+		}
+		waiting, err := s.MessagesAfter(ctx, from, batchRows)
+		if err != nil {
+			return err
+		}
+		to = from
+		for _, w := range waiting {
+			messages = append(messages, read(w))
+			to = w.Seq
+		}
+		toRepeat, repeats, err = s.RepeatsAfter(ctx, fromRepeat, to, batchRows)
+		return err
+	})
+	if err != nil || len(messages)+len(repeats) == 0 {
+		return 0, err
+	}
+	err = p.db.Write(ctx, func(tx *db.Tx) error {
+		if err := p.apply(ctx, tx, messages); err != nil {
+			return err
+		}
+		slices.Sort(repeats)
+		for _, seq := range slices.Compact(repeats) {
+			if err := tx.CountDeliveries(ctx, seq); err != nil {
+				return err
+			}
+		}
+		if err := tx.PruneChanges(ctx); err != nil {
+			return err
+		}
+		if err := tx.SetCursor(ctx, CursorInbox, to); err != nil {
+			return err
+		}
+		return tx.SetCursor(ctx, cursorRepeat, toRepeat)
+	})
+	return len(messages) + len(repeats), err
+}
+
+// apply writes what a batch of messages says. A message that cannot be written is marked failed and costs no other.
+func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading) error {
+	tx.Visible() // at least "last event from Metriport" has moved
+	refold := map[string]bool{}
+	for _, m := range messages {
+		err := tx.Savepoint(ctx, func() error { return write(ctx, tx, m) })
+		if err != nil {
+			if p.db.BrokenBy() != nil {
+				return err
+			}
+			p.log.Error("a message could not be taken into the chart; it is kept", "seq", m.Seq, "error", err)
+			m.status, m.reason, m.notifications = db.StatusFailed, err.Error(), nil
+		}
+		if err := tx.SetOutcome(ctx, m.Seq, m.status, m.reason); err != nil {
+			return err
+		}
+		for _, n := range m.notifications {
+			if n.Kind == care.Admit || n.Kind == care.Transfer || n.Kind == care.Discharge {
+				refold[n.PatientID] = true
+			}
+		}
+	}
+	for patient := range refold {
+		notices, err := tx.Notices(ctx, patient)
+		if err != nil {
+			return err
+		}
+		if err := tx.SaveStays(ctx, patient, care.Fold(patient, notices)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func write(ctx context.Context, tx *db.Tx, m reading) error {
+	for _, s := range m.patients {
+		if err := tx.SavePatient(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, n := range m.notifications {
+		if err := tx.AddNotification(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rebuild makes the whole chart again from the inbox and returns how many messages it read. What people did (seen,
+// done) stays. progress is called after every batch with how many messages are done.
+func Rebuild(ctx context.Context, d *db.DB, log *slog.Logger, progress func(done int)) (int, error) {
+	if err := d.Write(ctx, func(tx *db.Tx) error { return tx.DropProjections(ctx) }); err != nil {
+		return 0, err
+	}
+	p := New(d, log)
+	for total := 0; ; {
+		n, err := p.Step(ctx)
+		if err != nil || n == 0 {
+			return total, err
+		}
+		total += n
+		progress(total)
+	}
+}

@@ -1,0 +1,214 @@
+package web
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carebell/db"
+	"carebell/views"
+	"carebell/web/care"
+	"carebell/web/live"
+)
+
+// pageRows is how many rows a page has; the next page comes by scrolling.
+const pageRows = 50
+
+func (s *Server) feed(c *fiber.Ctx) error {
+	filter, err := feedFilter(c)
+	if err != nil {
+		return err
+	}
+	before, err := number(c.Query("before"))
+	if err != nil {
+		return err
+	}
+	x, _ := who(c)
+	var p views.Feed
+	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+		l, err := s.status(c.UserContext(), v)
+		if err != nil {
+			return err
+		}
+		l.URL = liveURL("feed", l.Seq, filter.Query())
+		p, err = s.feedRows(c.UserContext(), v, filter, before, x.May(roles[act]...))
+		p.Frame = s.frame(c, "Feed", "/", l)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if c.Get("HX-Request") != "" && before > 0 {
+		return render(c, views.FeedList(p))
+	}
+	return render(c, views.FeedPage(p))
+}
+
+// feedFilter reads the filter from the URL. Words that are not known get a clear answer.
+func feedFilter(c *fiber.Ctx) (views.FeedFilter, error) {
+	f := views.FeedFilter{Kind: c.Query("kind"), State: c.Query("state", "open"), Text: strings.TrimSpace(c.Query("q"))}
+	if f.Kind != "" && !slices.Contains(care.Kinds, care.Kind(f.Kind)) {
+		return f, fiber.NewError(fiber.StatusNotFound, "There is no such kind of notification. Choose one above the list.")
+	}
+	if _, ok := feedStates[f.State]; !ok {
+		return f, fiber.NewError(fiber.StatusNotFound, "There is no such state. Choose one above the list.")
+	}
+	if len(f.Text) > maxSearch {
+		return f, fiber.NewError(fiber.StatusNotFound, "That is too long to search for.")
+	}
+	return f, nil
+}
+
+// maxSearch is the longest text that can be searched for, in bytes.
+const maxSearch = 200
+
+// feedStates are the states behind the words of the filter.
+var feedStates = map[string][]db.State{
+	"open": {db.New, db.Seen},
+	"new":  {db.New},
+	"done": {db.Done},
+	"all":  nil,
+}
+
+func notificationFilter(f views.FeedFilter) db.NotificationFilter {
+	return db.NotificationFilter{Kind: care.Kind(f.Kind), States: feedStates[f.State], Text: f.Text}
+}
+
+// feedRows reads one page of the feed. The frame is the caller's.
+func (s *Server) feedRows(ctx context.Context, v db.Snapshot, f views.FeedFilter, before int64, canMark bool) (views.Feed, error) {
+	filter := notificationFilter(f)
+	filter.Before, filter.Limit = before, pageRows+1
+	list, err := v.Notifications(ctx, filter)
+	if err != nil {
+		return views.Feed{}, err
+	}
+	p := views.Feed{Filter: f, WebhookURL: s.webhookURL(), ToTop: before == 0}
+	if len(list) > pageRows {
+		list, p.Older = list[:pageRows], true
+	}
+	p.Rows = s.rows(list, canMark)
+	return p, nil
+}
+
+// feedScreen is the feed as an open page: it gets the rows that changed, or the whole list where it is too far behind.
+func (s *Server) feedScreen(f views.FeedFilter, canMark bool) live.Screen {
+	return live.Screen{
+		Key: "feed?" + f.Query().Encode() + " " + strconv.FormatBool(canMark),
+		Render: func(ctx context.Context, since int64) (u live.Update, err error) {
+			var p views.Feed
+			whole := false
+			err = s.db.Read(ctx, func(v db.Snapshot) error {
+				l, err := s.status(ctx, v)
+				if err != nil {
+					return err
+				}
+				changes, err := v.Changes(ctx, since, l.Seq, mostPushed)
+				if whole = errors.Is(err, db.ErrTooFarBehind); whole {
+					p, err = s.feedRows(ctx, v, f, 0, canMark)
+				} else if err == nil {
+					p.Rows, err = s.changedRows(ctx, v, f, changes, canMark)
+				}
+				p.Live = l
+				return err
+			})
+			if err != nil {
+				return u, err
+			}
+			u.Head = p.Live.Seq
+			u.HTML, err = markup(views.FeedUpdate(p, whole))
+			return u, err
+		},
+	}
+}
+
+// mostPushed is how many changes are pushed one by one; a screen further behind gets the list anew.
+const mostPushed = 200
+
+// changedRows reads the rows behind changes. Those that do not fit the filter (any more) are marked: they change where
+// they are on the page, and are not put in anew.
+func (s *Server) changedRows(ctx context.Context, v db.Snapshot, f views.FeedFilter, changes []db.Change, canMark bool) ([]views.Row, error) {
+	ids := []int64{}
+	for _, c := range changes {
+		if c.NotificationID != 0 {
+			ids = append(ids, c.NotificationID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	all, err := v.Notifications(ctx, db.NotificationFilter{IDs: ids, Limit: len(ids)})
+	if err != nil {
+		return nil, err
+	}
+	filter := notificationFilter(f)
+	filter.IDs, filter.Limit = ids, len(ids)
+	fitting, err := v.Notifications(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	fits := map[int64]bool{}
+	for _, n := range fitting {
+		fits[n.ID] = true
+	}
+	rows := s.rows(all, canMark)
+	for i := range rows {
+		rows[i].FitsNot = !fits[rows[i].ID]
+	}
+	return rows, nil
+}
+
+// mark notes what a person did with a notification, and answers with the row as it is now.
+func (s *Server) mark(c *fiber.Ctx) error {
+	id, err := number(c.Params("id"))
+	if err != nil {
+		return err
+	}
+	to, ok := map[string]db.State{"new": db.New, "seen": db.Seen, "done": db.Done}[c.FormValue("state")]
+	if !ok {
+		return fiber.NewError(fiber.StatusUnprocessableEntity, "Say what to mark it as: new, seen or done.")
+	}
+	x, _ := who(c)
+	if err := s.db.Write(c.UserContext(), func(tx *db.Tx) error {
+		return tx.MarkNotification(c.UserContext(), id, x.User.ID, to)
+	}); err != nil {
+		return err
+	}
+	if c.Get("HX-Request") == "" {
+		return c.Redirect("/", fiber.StatusSeeOther)
+	}
+	var row views.Row
+	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+		list, err := v.Notifications(c.UserContext(), db.NotificationFilter{IDs: []int64{id}, Limit: 1})
+		if err == nil && len(list) == 0 {
+			err = sql.ErrNoRows
+		}
+		if err == nil {
+			row = s.row(list[0], true)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if c.Query("on") == "patient" {
+		return render(c, views.TimelineRow(row))
+	}
+	return render(c, views.FeedRow(row))
+}
+
+// number reads an id from a URL; "" is 0. What is not one is not found.
+func number(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fiber.ErrNotFound
+	}
+	return n, nil
+}

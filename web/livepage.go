@@ -1,0 +1,100 @@
+package web
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/websocket/v2"
+
+	"carebell/db"
+	"carebell/views"
+	"carebell/web/live"
+)
+
+const livePath = "/live"
+
+// liveURL is the address of the socket of a page: what it shows, and the number of the last change it has.
+func liveURL(view string, since int64, more url.Values) string {
+	q := url.Values{"view": {view}, "since": {strconv.FormatInt(since, 10)}}
+	for k, v := range more {
+		q[k] = v
+	}
+	return livePath + "?" + q.Encode()
+}
+
+// live opens a page's socket. Who asks, from where, and for what is settled before the upgrade; after it, an answer
+// could no longer say what was wrong.
+func (s *Server) live(c *fiber.Ctx) error {
+	x, _ := who(c)
+	if !sameHost(c, s.cfg.PublicURL) {
+		return fiber.NewError(fiber.StatusForbidden, "This came from another site.")
+	}
+	if !websocket.IsWebSocketUpgrade(c) {
+		return fiber.ErrUpgradeRequired
+	}
+	since, err := strconv.ParseInt(c.Query("since"), 10, 64)
+	if err != nil {
+		since = -1 // an unknown place gets the whole list
+	}
+	screen, err := s.screen(c, x.May(roles[act]...))
+	if err != nil {
+		return err
+	}
+	owner := live.Owner{
+		ID: string(x.ID[:]),
+		Alive: func() bool {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			_, err := s.auth.SessionByID(ctx, x.ID)
+			return err == nil
+		},
+	}
+	log := s.cfg.Log
+	// The origin was checked above; the library's own list cannot know the server's name.
+	return websocket.New(func(conn *websocket.Conn) { s.hub.Serve(conn, owner, screen, since, log) })(c)
+}
+
+func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
+	switch view := c.Query("view"); view {
+	case "feed":
+		f, err := feedFilter(c)
+		return s.feedScreen(f, canMark), err
+	case "patient":
+		return s.patientScreen(c.Query("id"), canMark), nil
+	case "status":
+		return s.statusScreen(view, func(l views.Live) ([]byte, error) { return markup(views.Status(l)) }), nil
+	case "connection":
+		if x, _ := who(c); !x.May(db.Admin) {
+			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the connection to Metriport.")
+		}
+		return s.statusScreen(view, func(l views.Live) ([]byte, error) {
+			return markup(views.ConnectionUpdate(s.connectionState(l)))
+		}), nil
+	default:
+		return live.Screen{}, fiber.NewError(fiber.StatusNotFound, "There is no such live page.")
+	}
+}
+
+// statusScreen is a page of which nothing but the state around its content is live.
+func (s *Server) statusScreen(key string, draw func(views.Live) ([]byte, error)) live.Screen {
+	return live.Screen{Key: key, Render: func(ctx context.Context, _ int64) (u live.Update, err error) {
+		l, err := s.readStatus(ctx)
+		if err != nil {
+			return u, err
+		}
+		u.Head = l.Seq
+		u.HTML, err = draw(l)
+		return u, err
+	}}
+}
+
+func (s *Server) readStatus(ctx context.Context) (l views.Live, err error) {
+	err = s.db.Read(ctx, func(v db.Snapshot) error {
+		l, err = s.status(ctx, v)
+		return err
+	})
+	return l, err
+}

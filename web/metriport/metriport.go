@@ -1,0 +1,32 @@
+// Package metriport holds the words of the sender: its event types as Go structs, its envelope and its signature.
+// It does no I/O and knows nothing of how Carebell keeps or shows what it reads.
+package metriport
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// SignatureHeader carries the lower-case hex HMAC-SHA256 of the raw body.
+const SignatureHeader = "x-metriport-signature"
+
+// UserAgent is what the sender calls itself.
+const UserAgent = "Metriport API"
+
+// Sign returns the value of [SignatureHeader] for body: lower-case hex HMAC-SHA256 with the webhook key.
+func Sign(key string, body []byte) string {
+	return hex.EncodeToString(mac(key, body))
+}
+
+// Verify says whether signature is the one of body under key. The comparison takes the same time wherever the two
+// differ. A signature that is not 64 lower-case hex digits is never right.
+func Verify(key string, body []byte, signature string) bool {
+	return hmac.Equal([]byte(Sign(key, body)), []byte(signature))
+}
+
+func mac(key string, body []byte) []byte {
+	h := hmac.New(sha256.New, []byte(key))
+	h.Write(body)
+	return h.Sum(nil)
+}

@@ -1,0 +1,128 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime/debug"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carebell/web/auth"
+	"carebell/web/intake"
+)
+
+// policy is what pages may load: our own files and nothing else, no inline script or style.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// headers are on every answer.
+func (s *Server) headers(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderContentSecurityPolicy, policy)
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
+	c.Set(fiber.HeaderXFrameOptions, "DENY")
+	c.Set("Cross-Origin-Opener-Policy", "same-origin")
+	c.Set("Cross-Origin-Resource-Policy", "same-origin")
+	c.Set(fiber.HeaderPermissionsPolicy, "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	if s.cfg.secure() {
+		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
+	}
+	return c.Next()
+}
+
+// recovered turns a panic into an error page. The value may quote a patient, so only its type and the place are logged.
+func (s *Server) recovered(c *fiber.Ctx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic (%T) at %s", p, debug.Stack())
+		}
+	}()
+	return c.Next()
+}
+
+// sameOrigin refuses requests that change something and come from a page of somebody else's: by Sec-Fetch-Site, which
+// browsers send and pages cannot set, else by Origin. Programs send neither and hold no cookie of a browser.
+func sameOrigin(public *url.URL) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		switch c.Method() {
+		case fiber.MethodGet, fiber.MethodHead, fiber.MethodOptions:
+			return c.Next()
+		}
+		switch c.Get("Sec-Fetch-Site") {
+		case "same-origin", "none":
+			return c.Next()
+		case "":
+			if sameHost(c, public) {
+				return c.Next()
+			}
+		}
+		return fiber.NewError(fiber.StatusForbidden, "This came from another site, so nothing was changed.")
+	}
+}
+
+// sameHost says whether the Origin header, where there is one, is this server.
+func sameHost(c *fiber.Ctx, public *url.URL) bool {
+	origin := c.Get(fiber.HeaderOrigin)
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && (strings.EqualFold(u.Host, string(c.Request().Host())) || public != nil && strings.EqualFold(u.Host, public.Host))
+}
+
+const sessionKey = "session"
+
+// session finds out who is there. A damaged or old cookie is nobody.
+func (s *Server) session(c *fiber.Ctx) error {
+	x, err := s.auth.Session(c.UserContext(), c.Cookies(s.cookieName()))
+	switch {
+	case errors.Is(err, auth.ErrNoSession):
+		return c.Next()
+	case err != nil:
+		return fmt.Errorf("looking up the login: %w", err)
+	}
+	c.Locals(sessionKey, x)
+	if c.Path() != livePath { // live updates are not activity
+		if err := s.auth.Touch(c.UserContext(), x); err != nil {
+			return fmt.Errorf("noting activity: %w", err)
+		}
+	}
+	return c.Next()
+}
+
+// who returns the login of a request; false when nobody is signed in.
+func who(c *fiber.Ctx) (auth.Session, bool) {
+	x, ok := c.Locals(sessionKey).(auth.Session)
+	return x, ok
+}
+
+// allow lets those through who may use the route. A stranger's page request is led to the login.
+func (s *Server) allow(a access) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if a == open {
+			return c.Next()
+		}
+		x, ok := who(c)
+		switch {
+		case ok && x.May(roles[a]...):
+			return c.Next()
+		case ok:
+			return fiber.NewError(fiber.StatusForbidden, "Your role does not allow this. Ask an admin.")
+		case c.Method() == fiber.MethodGet && wantsPage(c):
+			to := "/login"
+			if path := c.Path(); path != "/" {
+				to += "?next=" + url.QueryEscape(path) // the path alone: a query may hold a search
+			}
+			return c.Redirect(to, fiber.StatusSeeOther)
+		default:
+			return fiber.NewError(fiber.StatusUnauthorized, "You are signed out. Sign in again.")
+		}
+	}
+}
+
+// wantsPage says whether the client is a browser that shows what it gets as a page.
+func wantsPage(c *fiber.Ctx) bool {
+	return c.Path() != intake.Path && strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML) && c.Get("HX-Request") == ""
+}

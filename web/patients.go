@@ -1,0 +1,192 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carebell/db"
+	"carebell/views"
+	"carebell/web/live"
+)
+
+func (s *Server) patients(c *fiber.Ctx) error {
+	filter := db.PatientFilter{Text: strings.TrimSpace(c.Query("q")), Limit: pageRows + 1}
+	if len(filter.Text) > maxSearch {
+		return fiber.NewError(fiber.StatusNotFound, "That is too long to search for.")
+	}
+	var err error
+	if filter.Before.LastEvent, filter.Before.No, err = key(c.Query("before")); err != nil {
+		return err
+	}
+	p := views.Patients{Text: filter.Text}
+	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+		l, err := s.status(c.UserContext(), v)
+		if err != nil {
+			return err
+		}
+		l.URL = liveURL("status", l.Seq, nil)
+		p.Frame = s.frame(c, "Patients", "/patients", l)
+		list, err := v.Patients(c.UserContext(), filter)
+		if err != nil {
+			return err
+		}
+		if len(list) > pageRows {
+			list = list[:pageRows]
+			last := list[pageRows-1].Key()
+			p.Older = pageURL("/patients", filter.Text, last.LastEvent, last.No)
+		}
+		for _, patient := range list {
+			p.Rows = append(p.Rows, views.PatientRow{Patient: patientView(patient), LastEvent: p.Clock.At(patient.LastEvent)})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return render(c, views.PatientsPage(p))
+}
+
+func (s *Server) patient(c *fiber.Ctx) error {
+	id, err := url.PathUnescape(c.Params("id"))
+	if err != nil {
+		return fiber.ErrNotFound
+	}
+	var before db.TimelineKey
+	if before.At, before.ID, err = key(c.Query("before")); err != nil {
+		return err
+	}
+	x, _ := who(c)
+	var p views.PatientDetail
+	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+		l, err := s.status(c.UserContext(), v)
+		if err != nil {
+			return err
+		}
+		l.URL = liveURL("patient", l.Seq, url.Values{"id": {id}})
+		if p, err = s.patientDetail(c.UserContext(), v, id, before, x.May(roles[act]...)); err != nil {
+			return err
+		}
+		p.Frame = s.frame(c, "Patient", "/patients", l)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return render(c, views.PatientPage(p))
+}
+
+// patientDetail reads everything about one patient. The frame is the caller's.
+func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, before db.TimelineKey, canMark bool) (views.PatientDetail, error) {
+	var p views.PatientDetail
+	patient, err := v.Patient(ctx, id)
+	if err != nil {
+		return p, err
+	}
+	p.Patient = patientView(patient)
+	aliases, err := v.Aliases(ctx, id)
+	if err != nil {
+		return p, err
+	}
+	for _, a := range aliases {
+		p.Aliases = append(p.Aliases, views.Alias(a))
+	}
+	stays, err := v.Stays(ctx, id)
+	if err != nil {
+		return p, err
+	}
+	for _, st := range stays {
+		p.Stays = append(p.Stays, s.stayRow(st))
+	}
+	list, err := v.Timeline(ctx, id, before, pageRows+1)
+	if err != nil {
+		return p, err
+	}
+	if len(list) > pageRows {
+		list = list[:pageRows]
+		last := list[pageRows-1].TimelineKey()
+		p.Older = pageURL("/patients/"+url.PathEscape(id), "", last.At, last.ID)
+	}
+	p.Rows = s.rows(list, canMark)
+	return p, nil
+}
+
+func (s *Server) stayRow(st db.Stay) views.StayRow {
+	clock := s.clock()
+	row := views.StayRow{ID: st.ID, Admitted: clock.At(st.AdmitAt), Discharged: clock.At(st.DischargeAt), Notices: st.Notices}
+	switch {
+	case row.Discharged.Known():
+		row.Length = row.Discharged.Since(row.Admitted)
+	case row.Admitted.Known():
+		if so := clock.At(clock.Now).Since(row.Admitted); so != "" {
+			row.Length = "for " + so + " so far"
+		}
+	}
+	for _, m := range st.Moves {
+		row.Moves = append(row.Moves, views.Move{At: clock.At(m.Time()), From: place(m.From), To: place(m.To)})
+	}
+	return row
+}
+
+// patientScreen is a patient's page as an open page: it is drawn anew when something about the patient changed.
+func (s *Server) patientScreen(id string, canMark bool) live.Screen {
+	return live.Screen{
+		Key: "patient " + strconv.FormatBool(canMark) + " " + id,
+		Render: func(ctx context.Context, since int64) (u live.Update, err error) {
+			var p views.PatientDetail
+			changed := false
+			err = s.db.Read(ctx, func(v db.Snapshot) error {
+				l, err := s.status(ctx, v)
+				if err != nil {
+					return err
+				}
+				changes, err := v.Changes(ctx, since, l.Seq, mostPushed)
+				if err != nil && !errors.Is(err, db.ErrTooFarBehind) {
+					return err
+				}
+				changed = err != nil || slices.ContainsFunc(changes, func(c db.Change) bool { return c.PatientID == id })
+				if changed {
+					if p, err = s.patientDetail(ctx, v, id, db.TimelineKey{}, canMark); err != nil {
+						return err
+					}
+				}
+				p.Live = l
+				return nil
+			})
+			if err != nil {
+				return u, err
+			}
+			u.Head = p.Live.Seq
+			u.HTML, err = markup(views.PatientUpdate(p, changed))
+			return u, err
+		},
+	}
+}
+
+// key reads the place of a row in a list ("time.number") from a URL; "" is the beginning.
+func key(text string) (at, n int64, err error) {
+	if text == "" {
+		return 0, 0, nil
+	}
+	first, second, ok := strings.Cut(text, ".")
+	at, errAt := strconv.ParseInt(first, 10, 64)
+	n, errN := strconv.ParseInt(second, 10, 64)
+	if !ok || errAt != nil || errN != nil {
+		return 0, 0, fiber.ErrNotFound
+	}
+	return at, n, nil
+}
+
+// pageURL is the address of the page that begins after the row at (at, n).
+func pageURL(path, text string, at, n int64) string {
+	q := url.Values{"before": {strconv.FormatInt(at, 10) + "." + strconv.FormatInt(n, 10)}}
+	if text != "" {
+		q.Set("q", text)
+	}
+	return path + "?" + q.Encode()
+}

@@ -1,0 +1,68 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/a-h/templ"
+	"github.com/gofiber/fiber/v2"
+
+	"carebell/db"
+	"carebell/static"
+	"carebell/views"
+)
+
+// render answers with a page. Fiber buffers the answer, so a page that fails half-way is replaced by the error page.
+func render(c *fiber.Ctx, page templ.Component) error {
+	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+	if err := page.Render(context.Background(), c.Response().BodyWriter()); err != nil {
+		c.Response().ResetBody()
+		return fmt.Errorf("rendering: %w", err)
+	}
+	return nil
+}
+
+// markup renders what is pushed. It must not use a request's context, which may be over.
+func markup(part templ.Component) ([]byte, error) {
+	var b bytes.Buffer
+	if err := part.Render(context.Background(), &b); err != nil {
+		return nil, fmt.Errorf("rendering: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// clock is the practice's time as of now.
+func (s *Server) clock() views.Clock { return views.Clock{Now: s.cfg.Now(), Zone: s.cfg.Zone} }
+
+// status reads what every page shows around its content, in the same view of the database as the content.
+func (s *Server) status(ctx context.Context, v db.Snapshot) (views.Live, error) {
+	var l views.Live
+	var err error
+	if l.Seq, err = v.Head(ctx); err != nil {
+		return l, err
+	}
+	if l.New, err = v.CountNew(ctx, views.MostNew); err != nil {
+		return l, err
+	}
+	last, err := v.LastReceived(ctx)
+	l.LastEvent = s.clock().At(last)
+	return l, err
+}
+
+// frame is what a page of the person who asks has around its content.
+func (s *Server) frame(c *fiber.Ctx, title, here string, l views.Live) views.Frame {
+	x, _ := who(c)
+	return views.Frame{Title: title, Here: here, Email: x.User.Email, Role: string(x.User.Role), Clock: s.clock(), Live: l}
+}
+
+// static serves the embedded files. Their addresses change with their content, so browsers may keep them.
+func (s *Server) static(c *fiber.Ctx) error {
+	f, ok := static.At(c.Path())
+	if !ok {
+		return fiber.ErrNotFound
+	}
+	c.Set(fiber.HeaderContentType, f.Type)
+	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	return c.Send(f.Body)
+}

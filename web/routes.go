@@ -1,0 +1,84 @@
+package web
+
+import (
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carebell/db"
+	"carebell/static"
+	"carebell/web/intake"
+)
+
+// access says who may use a route.
+type access int
+
+const (
+	open    access = iota // everyone, signed in or not
+	signed                // whoever is signed in
+	act                   // whoever may change things: not viewers
+	keepers               // admins
+)
+
+// roles are those who have an access.
+var roles = map[access][]db.Role{
+	signed:  {db.Admin, db.Coordinator, db.Viewer},
+	act:     {db.Admin, db.Coordinator},
+	keepers: {db.Admin},
+}
+
+type route struct {
+	method  string
+	path    string
+	access  access
+	handler fiber.Handler
+}
+
+// table is every route there is.
+func (s *Server) table() []route {
+	receiver := &intake.Receiver{
+		Keys: s.cfg.Keys, Inbox: s.inbox, Now: s.cfg.Now, Log: s.cfg.Log, Refused: s.refusals, Accepted: s.projector.Wake,
+	}
+	return []route{
+		{fiber.MethodPost, intake.Path, open, receiver.Handle},
+		{fiber.MethodGet, "/healthz", open, s.health},
+		{fiber.MethodGet, "/readyz", open, s.ready},
+		{fiber.MethodGet, static.Prefix + "*", open, s.static},
+		{fiber.MethodGet, "/login", open, s.loginPage},
+		{fiber.MethodPost, "/login", open, s.login},
+		{fiber.MethodGet, "/setup", open, s.setupPage}, // decides by itself: a one-time token, or an admin
+		{fiber.MethodPost, "/setup", open, s.setup},
+		{fiber.MethodPost, "/logout", signed, s.logout},
+		{fiber.MethodGet, "/", signed, s.feed},
+		{fiber.MethodPost, "/notifications/:id/mark", act, s.mark},
+		{fiber.MethodGet, "/patients", signed, s.patients},
+		{fiber.MethodGet, "/patients/:id", signed, s.patient},
+		{fiber.MethodGet, "/live", signed, s.live},
+	}
+}
+
+func (s *Server) routes() {
+	s.app.Use(s.recovered, s.headers)
+	paths := map[string][]string{}
+	for _, r := range s.table() {
+		handlers := []fiber.Handler{r.handler}
+		if r.path != intake.Path { // the webhook has its own deadline, comes from elsewhere, and knows no people
+			handlers = []fiber.Handler{s.context, sameOrigin(s.cfg.PublicURL), s.session, s.allow(r.access), r.handler}
+		}
+		s.app.Add(r.method, r.path, handlers...)
+		if r.method == fiber.MethodGet {
+			s.app.Add(fiber.MethodHead, r.path, handlers...)
+		}
+		paths[r.path] = append(paths[r.path], r.method)
+	}
+	for path, methods := range paths {
+		s.app.All(path, func(c *fiber.Ctx) error {
+			slices.Sort(methods)
+			for _, m := range slices.Compact(methods) {
+				c.Append(fiber.HeaderAllow, m)
+			}
+			return fiber.ErrMethodNotAllowed
+		})
+	}
+	s.app.Use(func(*fiber.Ctx) error { return fiber.ErrNotFound })
+}

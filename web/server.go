@@ -1,0 +1,198 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/errgroup"
+
+	"carebell/db"
+	"carebell/web/auth"
+	"carebell/web/chart"
+	"carebell/web/intake"
+	"carebell/web/live"
+)
+
+// Limits of one connection. Webhooks may be large; forms are small.
+const (
+	maxForm        = 64 << 10
+	maxHeaders     = 16 << 10
+	maxConnections = 4096
+	readTimeout    = 60 * time.Second
+	writeTimeout   = 60 * time.Second
+	idleTimeout    = 75 * time.Second
+	handlerTimeout = 15 * time.Second
+	drainTime      = 8 * time.Second
+)
+
+// Server is one running Carebell.
+type Server struct {
+	cfg       Config
+	db        *db.DB
+	inbox     *db.Inbox
+	auth      *auth.Service
+	hub       *live.Hub
+	projector *chart.Projector
+	refusals  *intake.Refusals
+	app       *fiber.App
+	listener  net.Listener
+}
+
+// New makes a server on an open data folder. It listens and works only in [Server.Run].
+func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
+	s := &Server{cfg: cfg, db: d, hub: live.NewHub(), projector: chart.New(d, cfg.Log), refusals: &intake.Refusals{}}
+	var err error
+	s.auth, err = auth.New(d, cfg.Now, auth.Options{
+		Idle:  cfg.IdleLogout,
+		Ended: func(id auth.SessionID) { s.hub.End(string(id[:])) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.inbox, err = d.OpenInbox(ctx, cfg.Group); err != nil {
+		return nil, err
+	}
+	d.OnCommit(s.hub.Wake)
+	s.app = fiber.New(fiber.Config{
+		AppName:               "Carebell",
+		DisableStartupMessage: true,
+		Immutable:             true, // strings from a request outlive it in sockets and filters
+		CaseSensitive:         true,
+		StrictRouting:         true,
+		BodyLimit:             intake.MaxBody,
+		ReadBufferSize:        maxHeaders,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          writeTimeout,
+		IdleTimeout:           idleTimeout,
+		Concurrency:           maxConnections,
+		// On even without a proxy: otherwise anybody's X-Forwarded-* would be believed.
+		EnableTrustedProxyCheck: true,
+		TrustedProxies:          cfg.TrustedProxies,
+		ErrorHandler:            s.handleError,
+	})
+	// Only the webhook takes large bodies.
+	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+		if path, _, _ := strings.Cut(string(h.RequestURI()), "?"); path == intake.Path {
+			return fasthttp.RequestConfig{MaxRequestBodySize: intake.MaxBody}
+		}
+		return fasthttp.RequestConfig{MaxRequestBodySize: maxForm}
+	}
+	s.routes()
+	return s, nil
+}
+
+// Auth returns the service that knows who is who.
+func (s *Server) Auth() *auth.Service { return s.auth }
+
+// Listen takes the address. It is apart from Run so that the port is known before anything is served. The error is one
+// sentence that says what to do.
+func (s *Server) Listen(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("the address %s is in use: stop the program that listens there or choose another with CAREBELL_ADDR", s.cfg.Addr)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("this user may not listen on %s: choose a port above 1023 with CAREBELL_ADDR", s.cfg.Addr)
+	case err != nil:
+		return fmt.Errorf("cannot listen on %s: %w; choose an address of this computer with CAREBELL_ADDR", s.cfg.Addr, err)
+	}
+	l = lingerListener{l}
+	if s.cfg.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+		if err != nil {
+			_ = l.Close()
+			return fmt.Errorf("cannot use the certificate of CAREBELL_TLS_CERT and CAREBELL_TLS_KEY: %w", err)
+		}
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	}
+	s.listener = l
+	return nil
+}
+
+// Addr is the host:port that is listened on.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// URL is how this server is reached, without a slash at the end.
+func (s *Server) URL() string {
+	if s.cfg.PublicURL != nil {
+		return strings.TrimSuffix(s.cfg.PublicURL.String(), "/")
+	}
+	scheme := "http"
+	if s.cfg.TLSCert != "" {
+		scheme = "https"
+	}
+	addr := s.cfg.Addr
+	if s.listener != nil {
+		addr = s.Addr()
+	}
+	return scheme + "://" + addr
+}
+
+// Run serves until ctx ends or the disk fails, then stops in order: no new connections, sockets told to come back, what
+// was received committed, the chart's work ended. The caller closes the database afterwards.
+func (s *Server) Run(ctx context.Context) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var g errgroup.Group
+	g.Go(func() error { return s.projector.Run(work) })
+	g.Go(func() error { return s.hub.Run(work) })
+	g.Go(func() error { return s.refusals.Run(work, s.db, s.cfg.Log) })
+	served := make(chan error, 1)
+	go func() { served <- s.app.Listener(s.listener) }()
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case <-s.db.Broken():
+		err = fmt.Errorf("%w; what was acknowledged is on the disk, nothing more is taken: check the disk, then start again", s.db.BrokenBy())
+	case err = <-served:
+		err = fmt.Errorf("the server stopped: %w", err)
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	_ = s.listener.Close()
+	if e := s.hub.Close(drain); e != nil {
+		s.cfg.Log.Warn("some live screens did not say goodbye", "error", e)
+	}
+	if e := s.app.ShutdownWithContext(drain); e != nil && !errors.Is(e, net.ErrClosed) {
+		s.cfg.Log.Warn("some requests were cut off", "error", e)
+	}
+	s.inbox.Close()
+	stop()
+	return errors.Join(err, g.Wait())
+}
+
+// context bounds everything that a request asks of the database.
+func (s *Server) context(c *fiber.Ctx) error {
+	ctx, cancel := context.WithTimeout(context.Background(), handlerTimeout)
+	defer cancel()
+	c.SetUserContext(ctx)
+	return c.Next()
+}
+
+// health says that the process answers; it looks at nothing else.
+func (s *Server) health(c *fiber.Ctx) error { return c.SendString("ok\n") }
+
+// ready says whether webhooks can be made durable.
+func (s *Server) ready(c *fiber.Ctx) error {
+	err := s.db.BrokenBy()
+	if err == nil {
+		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+			_, err := v.Head(c.UserContext())
+			return err
+		})
+	}
+	if err != nil {
+		return c.Status(http.StatusServiceUnavailable).SendString("not ready\n")
+	}
+	return c.SendString("ready\n")
+}

@@ -1,0 +1,140 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"carebell/web/metriport"
+)
+
+// callerData is what the practice passed along with its API call and gets back in meta.data.
+func (s *Sim) callerData() object {
+	switch s.r.IntN(4) {
+	case 0:
+		return nil
+	case 1:
+		return of("ticket", fmt.Sprintf("TOC-%d", 1000+s.r.IntN(9000)), "requestedBy", "care-team-north")
+	case 2:
+		return of("note", "Übergabe 🏥 – läuft", "cohort", "30-day")
+	default:
+		return of("workflow", "pre-visit", "appointment", fmt.Sprintf("A%05d", s.r.IntN(100000)), "urgent", "false")
+	}
+}
+
+// query is a network query: one answer for each source, all under one request id. Where failing is set, one source
+// fails.
+func (s *Sim) query(p person, failing bool) *journey {
+	j := &journey{}
+	request, data := uuid4(s.r), s.callerData()
+	answer := func(t metriport.Type, wait time.Duration, source func(happened time.Time) object) {
+		j.add(t, wait, between(s.r, time.Second, 20*time.Second), func(at, happened time.Time) Message {
+			url := s.keep(p.recordFile(at), threeMinutes)
+			return s.message(t, envelope{at, request, data}, "payload", of(
+				"patientId", p.id, "externalId", p.externalID, "consolidatedDataUrl", url, "source", source(happened)))
+		})
+	}
+	completed := func(kind, name, status string) func(time.Time) object {
+		return func(happened time.Time) object {
+			return of("type", kind, "source", name, "status", status, "completedAt", happened)
+		}
+	}
+	labStatus := "completed"
+	if failing {
+		labStatus = "failed"
+	}
+	answer(metriport.FirstDataReady, 20*time.Second, func(happened time.Time) object {
+		return of("type", "hie", "status", "processing", "firstDataReadyAt", happened)
+	})
+	answer(metriport.NetworkQueryPharmacy, 40*time.Second, completed("pharmacy", "surescripts", "completed"))
+	answer(metriport.NetworkQueryLab, time.Minute, completed("lab", "quest", labStatus))
+	answer(metriport.NetworkQueryHIE, 3*time.Minute, completed("hie", "", "completed"))
+	return j
+}
+
+// bulkImport is a bulk patient creation; outcome is completed, failed, or "" for one that stays processing.
+func (s *Sim) bulkImport(outcome string) *journey {
+	j := &journey{}
+	request, data := uuid4(s.r), s.callerData()
+	rows := slices.Clone(s.people)
+	s.r.Shuffle(len(rows), func(i, k int) { rows[i], rows[k] = rows[k], rows[i] })
+	rows = rows[:12+s.r.IntN(20)]
+	report := func(status string, wait time.Duration) {
+		j.add(metriport.BulkPatientCreate, wait, between(s.r, time.Second, 10*time.Second), func(at, _ time.Time) Message {
+			reason, result := "", ""
+			switch status {
+			case "failed":
+				reason = "Invalid CSV: missing required column 'dob'"
+			case "completed":
+				result = s.keep(importFile(rows), threeMinutes)
+			}
+			return s.message(metriport.BulkPatientCreate, envelope{at, request, data}, "bulkPatientCreate",
+				of("requestId", request, "status", status, "reason", reason, "result", result))
+		})
+	}
+	report("processing", 0)
+	if outcome != "" {
+		report(outcome, between(s.r, 2*time.Minute, 40*time.Minute))
+	}
+	return j
+}
+
+// consolidated is the answer to a consolidated query: as JSON and gzip, as PDF, or with an empty bundle when there is nothing or
+// the query failed.
+func (s *Sim) consolidated(p person) *journey {
+	j := &journey{}
+	request, data := uuid4(s.r), s.callerData()
+	j.add(metriport.ConsolidatedData, 0, s.lag(), func(at, _ time.Time) Message {
+		entry, filters := list{}, any(of("resources", "Condition,MedicationRequest,Observation", "dateFrom", at.AddDate(-2, 0, 0).Format(time.DateOnly)))
+		var attachments list
+		add := func(c content) {
+			attachments = append(attachments, of("attachment", of("contentType", c.mime, "url", s.keep(c, threeMinutes), "title", c.name)))
+		}
+		status := "completed"
+		switch s.r.IntN(6) {
+		case 0: // nothing is known of this patient
+		case 5:
+			status = "failed"
+		case 1:
+			add(content{"consolidated.pdf", typePDF, paperFile(papers[1], p, at)})
+			filters = of("conversionType", "pdf", "includeFullRecord", true)
+		default:
+			add(p.recordFile(at))
+			add(p.recordGzip(at))
+		}
+		if attachments != nil {
+			file := resource("DocumentReference", uuid4(s.r), "status", "current", "subject", of("reference", "Patient/"+p.id), "content", attachments)
+			entry = append(entry, of("fullUrl", "urn:uuid:"+file.get("id"), "resource", file))
+		}
+		row := append(s.named(p), "status", status, "filters", filters,
+			"bundle", of("resourceType", "Bundle", "type", "searchset", "total", len(entry), "entry", entry))
+		return s.message(metriport.ConsolidatedData, envelope{at, request, data}, "patients", list{of(row...)})
+	})
+	return j
+}
+
+// proofing is a finished identity check. No schema is published for it.
+func (s *Sim) proofing(p person) *journey {
+	j := &journey{}
+	data := s.callerData()
+	j.add(metriport.IdentityVerified, 0, between(s.r, time.Second, 30*time.Second), func(at, _ time.Time) Message {
+		body := append([]any{"proofedIdentityId", "pid_" + hexWord(s.r)[:24]}, s.named(p)...)
+		return s.message(metriport.IdentityVerified, envelope{at, uuid4(s.r), data},
+			"payload", of(append(body, "sessionId", uuid4(s.r))...))
+	})
+	return j
+}
+
+// oneFill is a single pharmacy notice, without a stay.
+func (s *Sim) oneFill(p person) *journey {
+	j := &journey{}
+	s.fillStep(j, p, pick(s.r, drugs), 0)
+	return j
+}
+
+// oneLab is a single laboratory notice, without a stay.
+func (s *Sim) oneLab(p person, what int, critical bool) *journey {
+	j := &journey{}
+	s.labStep(j, p, what, critical, 0)
+	return j
+}
