@@ -34,12 +34,11 @@ const oldestSQLite = 3_051_003
 
 // DB is one open data folder: a single writer connection and a pool of read-only ones.
 type DB struct {
-	write *sql.DB
-	read  *sql.DB
-	now   func() time.Time
-	lock  *flock.Flock // held by the one process that serves; nil otherwise
-
-	statements sync.Map // SQL text → *sql.Stmt on write
+	write  *sql.DB // of one connection, which writer holds
+	writer *writer
+	read   *sql.DB
+	now    func() time.Time
+	lock   *flock.Flock // held by the one process that serves; nil otherwise
 
 	broken     chan struct{} // closed after an I/O error: nothing more is acknowledged
 	brokenOnce sync.Once
@@ -57,10 +56,11 @@ type Options struct {
 // Pragmas of both pools, in the DSN so that every connection has them. They are read back at start, because a typo in a
 // DSN's pragma is silently accepted.
 var pragmas = []struct{ name, set, want string }{
-	{"journal_mode", "WAL", "wal"},     // readers never wait for the writer
-	{"synchronous", "FULL", "2"},       // NORMAL lost acknowledged rows at every simulated power cut
-	{"foreign_keys", "1", "1"},         //
-	{"busy_timeout", "10000", "10000"}, // the command line writes beside a running server
+	{"journal_mode", "WAL", "wal"}, // readers never wait for the writer
+	{"synchronous", "FULL", "2"},   // NORMAL lost acknowledged rows at every simulated power cut
+	{"foreign_keys", "1", "1"},
+	{"busy_timeout", "10000", "10000"},     // the command line writes beside a running server
+	{"wal_autocheckpoint", "4000", "4000"}, // pages; folding the log in costs an fsync of the database
 }
 
 // Open opens the data folder dir, makes it and the database where missing, and checks that this build fits them.
@@ -88,7 +88,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 		}
 	}
 	path := filepath.Join(dir, FileName)
-	if d.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate")); err != nil {
+	if d.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate")); err != nil { // goose's transactions read, then write
 		return nil, err
 	}
 	d.write.SetMaxOpenConns(1)
@@ -98,9 +98,11 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 	if err := d.migrate(ctx, o.Serve); err != nil {
 		return nil, err
 	}
-	if err := d.prepare(ctx, hot...); err != nil {
+	conn, err := d.write.Conn(ctx)
+	if err != nil {
 		return nil, err
 	}
+	d.writer = &writer{conn: conn, turn: make(chan struct{}, 1), statements: map[string]*sql.Stmt{}}
 	if d.read, err = sql.Open("sqlite", dsn(path, "mode=ro", "_pragma=query_only(1)")); err != nil {
 		return nil, err
 	}
@@ -171,12 +173,18 @@ func (d *DB) Close() error {
 	if d.read != nil {
 		errs = append(errs, d.read.Close())
 	}
-	if d.write != nil {
-		d.statements.Range(func(_, s any) bool { _ = s.(*sql.Stmt).Close(); return true })
+	if d.writer != nil {
+		d.writer.turn <- struct{}{} // for ever: nothing is written any more
+		for _, s := range d.writer.statements {
+			errs = append(errs, s.Close())
+		}
 		if d.lock != nil {
-			_, err := d.write.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+			_, err := d.writer.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
 			errs = append(errs, err)
 		}
+		errs = append(errs, d.writer.conn.Close())
+	}
+	if d.write != nil {
 		errs = append(errs, d.write.Close())
 	}
 	if d.lock != nil {
@@ -201,78 +209,104 @@ func (d *DB) BrokenBy() error {
 	}
 }
 
-// Tx is one transaction on the writer connection. Now is its one time, in milliseconds UTC.
+// Tx is one transaction on the writer connection. Now is its one time, in milliseconds UTC. Its statements are prepared
+// once for the life of the database, and are not interrupted: a transaction is short.
 type Tx struct {
-	*sql.Tx
-	db      *DB
 	Now     int64
+	writer  *writer
 	visible bool
 }
 
 // Visible marks that people may see a difference after this transaction.
 func (tx *Tx) Visible() { tx.visible = true }
 
-// Write runs f in one transaction on the single writer connection and commits it. An I/O error of the disk marks the
-// database as broken.
+// writer is the single writer connection; whoever holds turn may use it.
+type writer struct {
+	conn       *sql.Conn
+	turn       chan struct{} // capacity 1
+	statements map[string]*sql.Stmt
+}
+
+// Write runs f in one transaction on the single writer connection and commits it. Where ctx ends before the commit,
+// nothing is written. An I/O error of the disk marks the database as broken.
 func (d *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
+	select {
+	case d.writer.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("waiting to write: %w", ctx.Err())
+	}
+	tx := &Tx{writer: d.writer}
+	err := d.transact(ctx, tx, f)
+	<-d.writer.turn
+	if err == nil && tx.visible {
+		d.committed()
+	}
+	return d.watch(err)
+}
+
+func (d *DB) transact(ctx context.Context, tx *Tx, f func(tx *Tx) error) (err error) {
 	if err := d.BrokenBy(); err != nil {
 		return err
 	}
-	t, err := d.write.BeginTx(ctx, nil)
-	if err != nil {
-		return d.watch(err)
+	if _, err := tx.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
 	}
-	tx := &Tx{Tx: t, db: d, Now: d.now().UnixMilli()}
+	done := false
+	defer func() {
+		if !done { // an error, or a panic on its way up
+			_, e := tx.exec(ctx, "ROLLBACK")
+			if err != nil && e != nil && !strings.Contains(e.Error(), "no transaction is active") { // SQLite rolls back by itself after some errors
+				err = errors.Join(err, e)
+			}
+		}
+	}()
+	tx.Now = d.now().UnixMilli()
 	if err := f(tx); err != nil {
-		_ = t.Rollback()
-		return d.watch(err)
+		return err
 	}
-	if err := t.Commit(); err != nil {
-		_ = t.Rollback()
-		return d.watch(err)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	if tx.visible {
-		d.committed()
+	if _, err := tx.exec(ctx, "COMMIT"); err != nil {
+		return err
 	}
+	done = true
 	return nil
 }
 
-// exec runs a statement that is prepared once for the life of the database.
+func (tx *Tx) statement(query string) (*sql.Stmt, error) {
+	if s, ok := tx.writer.statements[query]; ok {
+		return s, nil
+	}
+	s, err := tx.writer.conn.PrepareContext(context.Background(), query)
+	if err == nil {
+		tx.writer.statements[query] = s
+	}
+	return s, err
+}
+
 func (tx *Tx) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	s, err := tx.statement(ctx, query)
+	s, err := tx.statement(query) //nolint:sqlclosecheck // kept for the life of the database
 	if err != nil {
 		return nil, err
 	}
-	return s.ExecContext(ctx, args...)
+	return s.ExecContext(context.WithoutCancel(ctx), args...)
+}
+
+func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := tx.statement(query) //nolint:sqlclosecheck // kept for the life of the database
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(context.WithoutCancel(ctx), args...)
 }
 
 func (tx *Tx) row(ctx context.Context, query string, args ...any) *sql.Row {
-	s, err := tx.statement(ctx, query)
-	if err != nil {
-		return tx.QueryRowContext(ctx, query, args...) // fails the same way, with the error where Row keeps it
+	s, err := tx.statement(query) //nolint:sqlclosecheck // kept for the life of the database
+	if err != nil { // fails again, with the error where Row keeps it
+		return tx.writer.conn.QueryRowContext(context.WithoutCancel(ctx), query, args...)
 	}
-	return s.QueryRowContext(ctx, args...)
-}
-
-// statement finds or prepares a statement inside the transaction: the writer pool has one connection, and the
-// transaction holds it.
-func (tx *Tx) statement(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s, ok := tx.db.statements.Load(query); ok {
-		return tx.StmtContext(ctx, s.(*sql.Stmt)), nil
-	}
-	return tx.PrepareContext(ctx, query)
-}
-
-// prepare makes statements that the writer uses all the time. It must be called outside a transaction.
-func (d *DB) prepare(ctx context.Context, queries ...string) error {
-	for _, q := range queries {
-		s, err := d.write.PrepareContext(ctx, q)
-		if err != nil {
-			return err
-		}
-		d.statements.Store(q, s)
-	}
-	return nil
+	return s.QueryRowContext(context.WithoutCancel(ctx), args...)
 }
 
 // Snapshot is one consistent view of the database, read from the read-only pool.

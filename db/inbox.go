@@ -49,9 +49,6 @@ const (
 	selectByMessage = `SELECT seq, body_sha256 FROM inbox WHERE message_id = ?`
 )
 
-// hot are the statements that are prepared for the life of the database.
-var hot = []string{insertInbox, insertRepeat, selectByMessage}
-
 // Inbox takes deliveries from many handlers and commits whatever waits in one transaction: one fsync for many, and no
 // delay for one alone. Make it with [DB.OpenInbox]; the process that serves has one.
 type Inbox struct {
@@ -97,7 +94,7 @@ func (d *DB) OpenInbox(ctx context.Context, group int) (*Inbox, error) {
 func (in *Inbox) findEnds(ctx context.Context) error {
 	for table, end := range map[string]*link{"inbox": &in.last, "inbox_repeat": &in.lastRepeat} {
 		column := map[string]string{"inbox": "seq", "inbox_repeat": "id"}[table]
-		err := in.db.write.QueryRowContext(ctx, "SELECT "+column+", chain FROM "+table+" ORDER BY "+column+" DESC LIMIT 1").Scan(&end.at, &end.chain)
+		err := in.db.read.QueryRowContext(ctx, "SELECT "+column+", chain FROM "+table+" ORDER BY "+column+" DESC LIMIT 1").Scan(&end.at, &end.chain)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("cannot find the end of the %s: %w", table, err)
 		}
@@ -259,7 +256,7 @@ func chain(previous []byte, at, receivedAt int64, body [sha256.Size]byte, words 
 	h := sha256.New()
 	h.Write(previous)
 	var n [8]byte
-	put := func(v int64) { binary.BigEndian.PutUint64(n[:], uint64(v)); h.Write(n[:]) } //nolint:gosec // only the bits count
+	put := func(v int64) { binary.BigEndian.PutUint64(n[:], uint64(v)); h.Write(n[:]) }
 	put(at)
 	put(receivedAt)
 	h.Write(body[:])
@@ -276,8 +273,8 @@ const (
 	formZstd = 1
 )
 
-// Bodies below this size gain nothing from compression.
-const packFrom = 512
+// Bodies below this size are mostly a presigned URL, which does not compress: they are not worth the time.
+const packFrom = 4096
 
 // The coders are made once: both are safe for concurrent use in the way they are used here.
 var (

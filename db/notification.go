@@ -96,7 +96,7 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 
 // CountDeliveries brings the number of deliveries on the notifications of a message up to date.
 func (tx *Tx) CountDeliveries(ctx context.Context, inboxSeq int64) error {
-	rows, err := tx.QueryContext(ctx, `UPDATE notification SET deliveries = 1 + (SELECT count(*) FROM inbox_repeat WHERE inbox_seq = ?1)
+	rows, err := tx.query(ctx, `UPDATE notification SET deliveries = 1 + (SELECT count(*) FROM inbox_repeat WHERE inbox_seq = ?1)
 		WHERE inbox_seq = ?1 RETURNING id, patient_id`, inboxSeq)
 	if err != nil {
 		return fmt.Errorf("counting deliveries: %w", err)

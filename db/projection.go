@@ -13,7 +13,7 @@ var projections = []string{"notification", "stay", "facility", "patient_search",
 // DropProjections empties everything that is made from the inbox, and tells every screen to start again.
 func (tx *Tx) DropProjections(ctx context.Context) error {
 	for _, table := range append(projections, "change") {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
+		if _, err := tx.exec(ctx, "DELETE FROM "+table); err != nil {
 			return fmt.Errorf("emptying %s: %w", table, err)
 		}
 	}
@@ -66,12 +66,13 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) (err error) {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the handler panicked (%T)", p) // the value may quote the body
 		}
-		end := "RELEASE part"
 		if err != nil {
-			end = "ROLLBACK TO part; RELEASE part"
+			if _, e := tx.exec(ctx, "ROLLBACK TO part"); e != nil {
+				err = errors.Join(err, e)
+			}
 		}
-		if _, endErr := tx.ExecContext(ctx, end); endErr != nil {
-			err = errors.Join(err, endErr)
+		if _, e := tx.exec(ctx, "RELEASE part"); e != nil {
+			err = errors.Join(err, e)
 		}
 	}()
 	return f()

@@ -22,7 +22,7 @@ type Stay struct {
 
 // Notices lists the admit, transfer and discharge notifications of a patient, for [care.Fold].
 func (tx *Tx) Notices(ctx context.Context, patientID string) ([]care.Notice, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT message_id, kind, event_at, sent_at, admit_at, discharge_at, moves FROM notification
+	rows, err := tx.query(ctx, `SELECT message_id, kind, event_at, sent_at, admit_at, discharge_at, moves FROM notification
 		WHERE patient_id = ? AND kind IN ('admit', 'transfer', 'discharge')`, patientID)
 	if err != nil {
 		return nil, fmt.Errorf("listing notices: %w", err)

@@ -109,7 +109,7 @@ func play(ctx context.Context, srv *web.Server, key string, clock *shiftedClock,
 	if err != nil {
 		return fmt.Errorf("cannot start the simulated sender: %w", err)
 	}
-	sender := sim.New(sim.Options{Now: now, Seed: mrand.Uint64(), BaseURL: "http://" + listener.Addr().String()}) //nolint:gosec // play, not secrets
+	sender := sim.New(sim.Options{Now: now, Seed: mrand.Uint64(), BaseURL: "http://" + listener.Addr().String()})
 	store := &http.Server{Handler: sender.Store(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = store.Serve(listener) }()
 	defer func() { _ = store.Close() }()
@@ -132,7 +132,7 @@ func play(ctx context.Context, srv *web.Server, key string, clock *shiftedClock,
 		return nil
 	}
 	for _, m := range sender.Backlog(backlogDays) {
-		clock.Set(m.At.Add(time.Duration(mrand.IntN(4000)) * time.Millisecond)) //nolint:gosec // play
+		clock.Set(m.At.Add(time.Duration(mrand.IntN(4000)) * time.Millisecond))
 		if err := post(m); err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func play(ctx context.Context, srv *web.Server, key string, clock *shiftedClock,
 	}
 	const life = 180 * time.Second // between events, at speed 1
 	for {
-		pause := time.Duration(float64(life) / speed * (0.4 + 1.2*mrand.Float64())) //nolint:gosec // play
+		pause := time.Duration(float64(life) / speed * (0.4 + 1.2*mrand.Float64()))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -60,7 +60,7 @@ func send(ctx context.Context, s *settings, args []string, t terminal) error {
 // sample is the content of a file of that name, else a sample event of that type.
 func sample(word string) ([]byte, error) {
 	if metriport.Known(word) {
-		m, err := sim.New(sim.Options{Now: now, Seed: uint64(now().UnixNano()), BaseURL: sampleStore}).Sample(metriport.Type(word)) //nolint:gosec // any seed will do
+		m, err := sim.New(sim.Options{Now: now, Seed: uint64(now().UnixNano()), BaseURL: sampleStore}).Sample(metriport.Type(word))
 		return m.Body, err
 	}
 	body, err := os.ReadFile(word) //nolint:gosec // the person names the file

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // the practice's zone must be known on a machine without a zone database
@@ -140,7 +141,7 @@ func (s *settings) config(t terminal) (web.Config, error) {
 	if err != nil || port == "" {
 		return c, fmt.Errorf("CAREBELL_ADDR is %q, which is not host:port: write it like 127.0.0.1:8080", c.Addr)
 	}
-	if n, err := net.LookupPort("tcp", port); err != nil || n < 0 {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return c, fmt.Errorf("CAREBELL_ADDR is %q, which has no usable port: write it like 127.0.0.1:8080", c.Addr)
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {

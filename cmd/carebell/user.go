@@ -54,9 +54,9 @@ func user(ctx context.Context, s *settings, args []string, t terminal) (err erro
 
 // readPassword reads one line: from a terminal without showing it, else as it comes.
 func readPassword(t terminal) (string, error) {
-	if in, ok := t.in.(*os.File); ok && term.IsTerminal(int(in.Fd())) { //nolint:gosec // a file descriptor is small
+	if in, ok := t.in.(*os.File); ok && term.IsTerminal(int(in.Fd())) {
 		fmt.Fprint(t.log, "Password (not shown): ")
-		b, err := term.ReadPassword(int(in.Fd())) //nolint:gosec // as above
+		b, err := term.ReadPassword(int(in.Fd()))
 		fmt.Fprintln(t.log)
 		return string(b), err
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -83,7 +84,7 @@ func Fold(patientID string, notices []Notice) []Stay {
 		}
 		s := byAdmit[n.AdmitAt.UnixMilli()]
 		if s == nil {
-			s = &Stay{ID: stayID(patientID, fmt.Sprint(n.AdmitAt.UnixMilli())), AdmitAt: n.AdmitAt}
+			s = &Stay{ID: stayID(patientID, strconv.FormatInt(n.AdmitAt.UnixMilli(), 10)), AdmitAt: n.AdmitAt}
 			byAdmit[n.AdmitAt.UnixMilli()] = s
 			all = append(all, s)
 		}

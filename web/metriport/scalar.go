@@ -69,7 +69,7 @@ func (m *IDs) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	}
 	var raw map[string]jsontext.Value
 	if json.Unmarshal(v, &raw) != nil {
-		return nil
+		raw = nil
 	}
 	*m = IDs{}
 	for system, list := range raw {

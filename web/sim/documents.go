@@ -63,17 +63,18 @@ func ccda(r *rand.Rand, p person, title string, at time.Time) []byte {
   </structuredBody></component>
 </ClinicalDocument>
 `
-	words := []any{
+	words := []string{
 		uuid4(r), title, at.UTC().Format("20060102150405+0000"), p.externalID, p.line, p.city, p.state, p.zip,
 		p.given, p.family, strings.ToUpper(p.sex[:1]), strings.ReplaceAll(p.born, "-", ""),
 		c.name, d.name, d.sig, c.plan,
 	}
+	escaped := make([]any, len(words))
 	for i, w := range words {
 		var b bytes.Buffer
-		_ = xml.EscapeText(&b, []byte(w.(string))) // a buffer takes everything
-		words[i] = b.String()
+		_ = xml.EscapeText(&b, []byte(w)) // a buffer takes everything
+		escaped[i] = b.String()
 	}
-	return fmt.Appendf(nil, form, words...)
+	return fmt.Appendf(nil, form, escaped...)
 }
 
 func plainNote(r *rand.Rand, p person, title string, at time.Time) []byte {
@@ -111,9 +112,9 @@ func pdf(page string) []byte {
 		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
 	}
 	b := []byte("%PDF-1.4\n%\xe2\xe3\xcf\xd3\n") // the second line tells tools that the file is binary
-	table := "0000000000 65535 f \n"
+	table := []byte("0000000000 65535 f \n")
 	for i, o := range objects {
-		table += fmt.Sprintf("%010d 00000 n \n", len(b))
+		table = fmt.Appendf(table, "%010d 00000 n \n", len(b))
 		b = fmt.Appendf(b, "%d 0 obj\n%s\nendobj\n", i+1, o)
 	}
 	start := len(b)

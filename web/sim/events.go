@@ -61,6 +61,7 @@ func (s *Sim) adt(t metriport.Type, st *stay, at, happened time.Time) Message {
 		}
 	case metriport.PatientDischarge:
 		discharged = now.discharged
+	default:
 	}
 	body := append([]any{"url", url}, st.who.ids()...)
 	return s.message(t, s.notice(at), "payload", of(append(body, "admitTimestamp", now.admitted, "transfers", transfers,

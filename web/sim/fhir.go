@@ -59,8 +59,8 @@ func totalOf(kind string, n int) any {
 func bundleKind(r *rand.Rand) string { return pick(r, []string{"collection", "collection", "message"}) }
 
 // jsonFile is a bundle as an object of the store.
-func jsonFile(name string, make func(r *rand.Rand) object) content {
-	return content{name, typeJSON, func(r *rand.Rand) []byte { return encode(make(r)) }}
+func jsonFile(name string, draw func(r *rand.Rand) object) content {
+	return content{name, typeJSON, func(r *rand.Rand) []byte { return encode(draw(r)) }}
 }
 
 // patient is the Patient resource. Somebody admitted as a John Doe has neither name nor birth date in it.

@@ -63,10 +63,10 @@ func population() []person {
 		p.phone = fmt.Sprintf("555-01%02d", i)
 		p.line = fmt.Sprintf("%d Example Street", 10+7*i)
 		p.city, p.state, p.zip = towns[i%len(towns)], "CA", fmt.Sprintf("959%02d", 10+i)
-		switch {
-		case i%9 == 4:
+		switch i % 9 {
+		case 4:
 			p.additional = nil
-		case i%9 == 7:
+		case 7:
 			p.additional = append(p.additional, member{"elation", list{fmt.Sprintf("E-%d", 7000+i), fmt.Sprintf("E-%d", 8000+i)}})
 		}
 		if i%17 == 9 {

@@ -58,7 +58,7 @@ func newStore(o Options) *store {
 }
 
 // put keeps c under id and forgets what nobody can read any more.
-func (s *store) put(id string, seed uint64, c content) *held {
+func (s *store) put(id string, seed uint64, c content) {
 	now := s.now()
 	h := &held{content: c, seed: seed, since: now, until: now.Add(tenMinutes + keptBeyond)}
 	s.mu.Lock()
@@ -69,7 +69,6 @@ func (s *store) put(id string, seed uint64, c content) *held {
 	}
 	s.held[id] = h
 	s.order = append(s.order, id)
-	return h
 }
 
 func (s *store) find(id, name string) (*held, bool) {

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"carebell/web/metriport"
@@ -33,7 +34,7 @@ func (s *Sim) document(p person, at time.Time, i int, urls, fresh bool) object {
 	if urls {
 		s.store.put(key, seed, file)
 		url = s.store.link(key, file.name, tenMinutes)
-		owner = list{of("name", pick(s.r, facilities).name, "identifierValues", list{"2.16.840.1.113883.19.5." + fmt.Sprint(100+i)})}
+		owner = list{of("name", pick(s.r, facilities).name, "identifierValues", list{"2.16.840.1.113883.19.5." + strconv.Itoa(100+i)})}
 	}
 	if fresh {
 		download = s.store.downloadURL(key, file.name)
