@@ -19,21 +19,58 @@
     const into = list();
     const added = [];
     for (const item of items.filter((i) => i.dataset.key)) {
+      if (document.getElementById(item.id)) continue;
       const before = rows(into).find((r) => key(r) < key(item)) ?? $("#older");
       into.insertBefore(item, before);
       item.classList.add("fresh");
       added.push(item);
     }
     for (const heading of items.filter((i) => i.classList.contains("day"))) {
-      const first = rows(into).find((r) => r.dataset.day === heading.dataset.day);
-      if (!first) continue;
-      const old = document.getElementById(heading.id);
-      old?.remove();
-      into.insertBefore(heading, first);
+      document.getElementById(heading.id)?.remove();
+      into.prepend(heading);
     }
-    const all = rows(into);
-    for (const row of all.slice(longestList)) row.remove();
+    tidyDays(into);
+    prune(into);
     return added;
+  }
+
+  // Each day has one heading, above its first row. When a new day begins, the day before is no longer today.
+  function tidyDays(into) {
+    const days = new Set();
+    let today = false;
+    for (const row of rows(into)) {
+      if (days.has(row.dataset.day)) continue;
+      days.add(row.dataset.day);
+      const [heading, ...more] = into.querySelectorAll(`.day[data-day="${row.dataset.day}"]`);
+      for (const again of more) again.remove();
+      if (!heading) continue;
+      if (row.previousElementSibling !== heading) into.insertBefore(heading, row);
+      if (today) heading.textContent = heading.textContent.replace("Today, ", "");
+      today ||= heading.textContent.startsWith("Today, ");
+    }
+    for (const heading of into.querySelectorAll(".day")) if (!days.has(heading.dataset.day)) heading.remove();
+  }
+
+  // What is cut off at the end can be had again by scrolling there.
+  function prune(into) {
+    const all = rows(into);
+    if (all.length <= longestList) return;
+    for (const row of all.slice(longestList)) row.remove();
+    $("#older")?.remove();
+    tidyDays(into);
+    const url = new URL(location.href);
+    url.searchParams.set("before", all[longestList - 1].dataset.key);
+    const from = url.pathname + url.search;
+    const more = document.createElement("li");
+    more.className = "more";
+    more.id = "older";
+    const link = document.createElement("a");
+    const how = { "href": from, "hx-get": from, "hx-trigger": "intersect once, click", "hx-target": "closest li", "hx-swap": "outerHTML", "hx-select": "#feed > li" };
+    for (const name in how) link.setAttribute(name, how[name]);
+    link.textContent = "Older notifications";
+    more.append(link);
+    into.append(more);
+    htmx.process(more);
   }
 
   function takeRows(target, fragment, morph) {
@@ -55,13 +92,15 @@
       }
     }
     const news = fresh.filter((i) => i.dataset.key).length;
-    if (news === 0) return changed;
+    if (news === 0 || !list()) return changed; // a page of older rows gets no new ones
     if (busy()) {
       held.push(...fresh);
       showHeld();
       return changed;
     }
     if (caughtUp(news)) say(`${news} ${news === 1 ? "event" : "events"} while you were away`);
+    fresh.push(...held);
+    dropHeld();
     return changed.concat(insert(fresh));
   }
 
@@ -70,8 +109,12 @@
     const wrapper = document.createDocumentFragment();
     wrapper.append(item);
     morph(there, wrapper, false);
-    if (focused && !document.getElementById(focused)) $(".name", there)?.focus({ preventScroll: true });
+    if (focused && !document.getElementById(focused)) focusRow(there);
   }
+
+  // A row takes the focus at its patient, or at what can be done with it.
+  const handle = (row) => $(".name", row) ?? $("button", row);
+  const focusRow = (row) => row && handle(row)?.focus({ preventScroll: true });
 
   function showHeld() {
     const pill = $("#new-rows");
@@ -80,10 +123,14 @@
     pill.textContent = `${n} new`;
   }
 
-  function releaseHeld() {
-    const items = held;
+  function dropHeld() {
     held = [];
     showHeld();
+  }
+
+  function releaseHeld() {
+    const items = held;
+    dropHeld();
     for (const row of insert(items)) htmx.process(row);
   }
 
@@ -91,7 +138,9 @@
     if (!e.target.closest("#new-rows")) return;
     window.scrollTo({ top: 0 });
     releaseHeld();
-    $("#feed .row .name")?.focus({ preventScroll: true });
+    // Whoever came by keyboard goes on in the list; after a click the reader is idle, and rows may slide in.
+    if (e.detail === 0) focusRow($("#feed .row"));
+    else $("#main").focus({ preventScroll: true });
   });
   document.addEventListener("scrollend", () => {
     if (held.length > 0 && list() && !busy()) releaseHeld();
@@ -103,15 +152,22 @@
     handle_swap: (style, target, fragment) => style === "rows" && takeRows(target, fragment, morphing),
   });
 
-  // A row whose button is gone after a click keeps the focus.
+  document.addEventListener("htmx:before:swap", (e) => {
+    const whole = (task) => (task.target?.id ?? task.target?.slice?.(1)) === "feed" && (task.swapSpec?.style ?? task.swapSpec) === "innerMorph";
+    if (list() && e.detail.tasks?.some(whole)) dropHeld(); // they are in the list that comes, or further down
+  });
+
   document.addEventListener("htmx:after:swap", (e) => {
+    if ($("#feed")) tidyDays($("#feed")); // older rows come with a heading of a day that may have one
+    // A row whose button is gone after a click keeps the focus.
     const row = e.detail.ctx?.sourceElement?.closest?.(".row");
-    if (row && document.activeElement === document.body) $(".name, .link-button", row)?.focus({ preventScroll: true });
+    if (row && document.activeElement === document.body) focusRow(row);
   });
 
   // ---- link state -------------------------------------------------------------------------------------------------
   let lostAt = null;
   let catchingUp = false;
+  const staleAfter = 10000; // ms
 
   function caughtUp() {
     const was = catchingUp;
@@ -136,15 +192,27 @@
   });
   document.addEventListener("htmx:ws:close", (e) => {
     if (e.detail.code === 1008) {
-      link("signed-out", "Signed out");
-      location.assign("/login?next=" + encodeURIComponent(location.pathname));
+      signedOut();
       return;
     }
+    if (lostAt) askWhetherSignedIn();
     lostAt ??= new Date();
-    link("reconnecting", "Reconnecting");
+    if (Date.now() - lostAt <= staleAfter) link("reconnecting", "Reconnecting");
   });
+
+  function signedOut() {
+    link("signed-out", "Signed out");
+    location.assign("/login?next=" + encodeURIComponent(location.pathname));
+  }
+
+  // A socket that is refused does not say why. The same address does, and asking it is no activity of the person.
+  async function askWhetherSignedIn() {
+    const answer = await fetch("/live", { cache: "no-store" }).catch(() => null); // no answer: no link
+    if (answer?.status === 401) signedOut();
+  }
+
   setInterval(() => {
-    if (lostAt && Date.now() - lostAt > 10000) link("stale", `Stale since ${clock(lostAt)}`);
+    if (lostAt && Date.now() - lostAt > staleAfter) link("stale", `Stale since ${clock(lostAt)}`);
   }, 1000);
   document.addEventListener("htmx:ws:after:message:incoming", (e) => {
     const seq = $("#live-seq")?.dataset.seq;
@@ -193,7 +261,16 @@
     if (open) document.getElementById(open.dataset.open)?.showModal();
   });
 
+  // What a page shows stays when a request fails; what is wrong is said beside it.
+  htmx.config.noSwap.push("4xx", "5xx");
+  document.addEventListener("htmx:response:error", (e) => {
+    const { status, headers } = e.detail.ctx.response;
+    if (status === 401) signedOut();
+    else say(headers.get("Content-Type")?.startsWith("text/plain") ? e.detail.ctx.text.trim() : "That did not work. Try again in a moment.");
+  });
   document.addEventListener("htmx:error", () => say("That did not reach Carebell. Nothing was changed; try again."));
+  // A page that the browser kept while the person was elsewhere shows what was, and its socket is closed.
+  window.addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 
   // ---- keys -------------------------------------------------------------------------------------------------------
   const keysOff = "carebell keys off";
@@ -204,12 +281,12 @@
   }
 
   function move(step) {
-    const all = [...document.querySelectorAll("main .row")];
+    const all = [...document.querySelectorAll("main .row")].filter(handle);
     const at = all.findIndex((r) => r.contains(document.activeElement));
     const to = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step];
-    const focus = to && ($(".name", to) ?? $("button", to));
-    focus?.focus();
-    to?.scrollIntoView({ block: "nearest" });
+    if (!to) return;
+    handle(to).focus();
+    to.scrollIntoView({ block: "nearest" });
   }
   function press(end) {
     document.activeElement.closest?.(".row")?.querySelector(`[id$="-${end}"]`)?.click();

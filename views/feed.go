@@ -3,6 +3,7 @@ package views
 import (
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/a-h/templ"
 )
@@ -96,6 +97,12 @@ func (r Row) notice() string {
 		return "event time not sent"
 	}
 	return ""
+}
+
+// shortEmail is the part of an email that tells people of one practice apart.
+func shortEmail(email string) string {
+	name, _, _ := strings.Cut(email, "@")
+	return name
 }
 
 // kindLabel is the word for a kind of notification.

@@ -11,6 +11,14 @@ type Clock struct {
 	Zone *time.Location
 }
 
+// ZoneName names the zone; the computer's own has no name but its abbreviation.
+func (c Clock) ZoneName() string {
+	if name := c.Zone.String(); name != "Local" {
+		return name
+	}
+	return c.local().Format("MST")
+}
+
 // At makes t readable in the practice's zone; the zero time stays unknown.
 func (c Clock) At(t time.Time) Time { return Time{t: t, clock: c} }
 
