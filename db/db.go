@@ -303,7 +303,7 @@ func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 
 func (tx *Tx) row(ctx context.Context, query string, args ...any) *sql.Row {
 	s, err := tx.statement(query) //nolint:sqlclosecheck // kept for the life of the database
-	if err != nil { // fails again, with the error where Row keeps it
+	if err != nil {               // fails again, with the error where Row keeps it
 		return tx.writer.conn.QueryRowContext(context.WithoutCancel(ctx), query, args...)
 	}
 	return s.QueryRowContext(context.WithoutCancel(ctx), args...)

@@ -57,7 +57,12 @@ func (tx *Tx) SetOutcome(ctx context.Context, seq int64, status Status, reason s
 	return nil
 }
 
-// Savepoint runs f so that its error or panic takes back what f wrote and nothing else.
+// ErrTakenBack says that SQLite itself ended the whole transaction, as it does when the disk is full: nothing of it is
+// written, and nothing more may be.
+var ErrTakenBack = errors.New("the database took the whole transaction back")
+
+// Savepoint runs f so that its error or panic takes back what f wrote and nothing else. Where it cannot, the error is
+// [ErrTakenBack].
 func (tx *Tx) Savepoint(ctx context.Context, f func() error) (err error) {
 	if _, err := tx.exec(ctx, "SAVEPOINT part"); err != nil {
 		return fmt.Errorf("opening a savepoint: %w", err)
@@ -68,7 +73,8 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) (err error) {
 		}
 		if err != nil {
 			if _, e := tx.exec(ctx, "ROLLBACK TO part"); e != nil {
-				err = errors.Join(err, e)
+				err = errors.Join(ErrTakenBack, err, e)
+				return
 			}
 		}
 		if _, e := tx.exec(ctx, "RELEASE part"); e != nil {

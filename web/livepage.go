@@ -63,7 +63,12 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 		f, err := feedFilter(c)
 		return s.feedScreen(f, canMark), err
 	case "patient":
-		return s.patientScreen(c.Query("id"), canMark), nil
+		id := c.Query("id")
+		err := s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+			_, err := v.Patient(c.UserContext(), id)
+			return err
+		})
+		return s.patientScreen(id, canMark), err
 	case "status":
 		return s.statusScreen(view, func(l views.Live) ([]byte, error) { return markup(views.Status(l)) }), nil
 	case "connection":

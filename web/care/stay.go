@@ -72,47 +72,40 @@ type Stay struct {
 // stay that was running when it happened, else it stands alone. Where two notices state different discharge times,
 // the one sent last wins. The result does not depend on the order of the notices.
 func Fold(patientID string, notices []Notice) []Stay {
-	sorted := slices.Clone(notices)
-	slices.SortFunc(sorted, func(a, b Notice) int {
-		return cmp.Or(a.SentAt.Compare(b.SentAt), cmp.Compare(a.MessageID, b.MessageID))
-	})
-	byAdmit := map[int64]*Stay{}
-	var all []*Stay
-	for _, n := range sorted {
+	byAdmit := map[int64]*folding{}
+	var all []*folding
+	for _, n := range notices {
 		if n.AdmitAt.IsZero() {
 			continue
 		}
-		s := byAdmit[n.AdmitAt.UnixMilli()]
-		if s == nil {
-			s = &Stay{ID: stayID(patientID, strconv.FormatInt(n.AdmitAt.UnixMilli(), 10)), AdmitAt: n.AdmitAt}
-			byAdmit[n.AdmitAt.UnixMilli()] = s
-			all = append(all, s)
+		f := byAdmit[n.AdmitAt.UnixMilli()]
+		if f == nil {
+			f = &folding{stay: Stay{ID: stayID(patientID, "admit", strconv.FormatInt(n.AdmitAt.UnixMilli(), 10)), AdmitAt: n.AdmitAt}}
+			byAdmit[n.AdmitAt.UnixMilli()] = f
+			all = append(all, f)
 		}
-		s.add(n)
+		f.notices = append(f.notices, n)
 	}
 	// Those without an admit time come second, against stays that are complete, so that order cannot matter.
-	var dated = slices.Clone(all)
-	running := make([]*Stay, len(sorted))
-	for i, n := range sorted {
-		if n.AdmitAt.IsZero() {
-			running[i] = runningAt(dated, n.EventAt)
-		}
+	for _, f := range all {
+		f.fold()
 	}
-	for i, n := range sorted {
-		switch {
-		case !n.AdmitAt.IsZero():
-		case running[i] != nil:
-			running[i].add(n)
-		default:
-			s := &Stay{ID: stayID(patientID, n.MessageID)}
-			s.add(n)
-			all = append(all, s)
+	var alone []*folding
+	for _, n := range notices {
+		if !n.AdmitAt.IsZero() {
+			continue
 		}
+		f := runningAt(all, n.EventAt)
+		if f == nil {
+			f = &folding{stay: Stay{ID: stayID(patientID, "message", n.MessageID)}}
+			alone = append(alone, f)
+		}
+		f.notices = append(f.notices, n)
 	}
+	all = append(all, alone...)
 	out := make([]Stay, 0, len(all))
-	for _, s := range all {
-		s.finish()
-		out = append(out, *s)
+	for _, f := range all {
+		out = append(out, f.fold())
 	}
 	slices.SortFunc(out, func(a, b Stay) int {
 		return cmp.Or(b.start().Compare(a.start()), cmp.Compare(a.ID, b.ID))
@@ -120,25 +113,36 @@ func Fold(patientID string, notices []Notice) []Stay {
 	return out
 }
 
-// add takes what n says into the stay. Notices come in the order in which they were sent.
-func (s *Stay) add(n Notice) {
-	s.MessageIDs = append(s.MessageIDs, n.MessageID)
-	s.Moves = append(s.Moves, n.Moves...)
-	if !n.DischargeAt.IsZero() {
-		s.DischargeAt = n.DischargeAt
-	}
-	if n.EventAt.After(s.LastEventAt) {
-		s.LastEventAt = n.EventAt
-	}
+// folding is a stay while its notices are gathered.
+type folding struct {
+	stay    Stay // its id and admit time; the rest follows from the notices
+	notices []Notice
 }
 
-func (s *Stay) finish() {
+// fold makes the stay from the notices gathered so far, in the order in which they were sent.
+func (f *folding) fold() Stay {
+	slices.SortFunc(f.notices, func(a, b Notice) int {
+		return cmp.Or(a.SentAt.Compare(b.SentAt), cmp.Compare(a.MessageID, b.MessageID))
+	})
+	s := Stay{ID: f.stay.ID, AdmitAt: f.stay.AdmitAt}
+	for _, n := range f.notices {
+		s.MessageIDs = append(s.MessageIDs, n.MessageID)
+		s.Moves = append(s.Moves, n.Moves...)
+		if !n.DischargeAt.IsZero() {
+			s.DischargeAt = n.DischargeAt
+		}
+		if n.EventAt.After(s.LastEventAt) {
+			s.LastEventAt = n.EventAt
+		}
+	}
 	slices.Sort(s.MessageIDs)
 	slices.SortFunc(s.Moves, func(a, b Move) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To),
 			cmp.Compare(a.FromType, b.FromType), cmp.Compare(a.ToType, b.ToType))
 	})
 	s.Moves = slices.Compact(s.Moves)
+	f.stay = s
+	return s
 }
 
 func (s Stay) start() time.Time {
@@ -149,14 +153,15 @@ func (s Stay) start() time.Time {
 }
 
 // runningAt finds the stay a notice of time t fell into: begun by then, not ended before it, the latest such.
-func runningAt(stays []*Stay, t time.Time) *Stay {
-	var best *Stay
-	for _, s := range stays {
+func runningAt(stays []*folding, t time.Time) *folding {
+	var best *folding
+	for _, f := range stays {
+		s := f.stay
 		if t.IsZero() || s.AdmitAt.After(t) || (!s.DischargeAt.IsZero() && s.DischargeAt.Before(t)) {
 			continue
 		}
-		if best == nil || s.AdmitAt.After(best.AdmitAt) {
-			best = s
+		if best == nil || s.AdmitAt.After(best.stay.AdmitAt) {
+			best = f
 		}
 	}
 	return best

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -125,7 +126,7 @@ func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading) er
 	for _, m := range messages {
 		err := tx.Savepoint(ctx, func() error { return write(ctx, tx, m) })
 		if err != nil {
-			if p.db.BrokenBy() != nil {
+			if errors.Is(err, db.ErrTakenBack) || p.db.BrokenBy() != nil {
 				return err
 			}
 			p.log.Error("a message could not be taken into the chart; it is kept", "seq", m.Seq, "error", err)

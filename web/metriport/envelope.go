@@ -29,7 +29,7 @@ type Envelope struct {
 	When      time.Time // meta.when, or meta.whenGenerated on the dashboard's test events; zero where absent
 	Test      bool      // true for the dashboard's test events, which carry whenGenerated
 	Ping      string    // the top-level `ping` string, "" where absent
-	Malformed string    // why the envelope cannot be trusted; "" when it can
+	Malformed string    // why the envelope cannot be trusted, and nothing else of it was taken; "" when it can
 }
 
 // ReadEnvelope reads the envelope of a signed body. It never fails: what cannot be read is said in Malformed, and the
@@ -38,17 +38,16 @@ type Envelope struct {
 // Names are matched to the letter. A second `meta`, a second messageId, or one spelled in other case makes the body
 // malformed, because two readers of it could see two different messages.
 func ReadEnvelope(body []byte) Envelope {
-	var e Envelope
+	e := &Envelope{}
 	err := e.read(body)
 	if err == nil {
 		err = e.check()
 	}
 	if err != nil {
-		e.Malformed = err.Error()
 		sum := sha256.Sum256(body)
-		e.MessageID = "sha256:" + hex.EncodeToString(sum[:])
+		*e = Envelope{MessageID: "sha256:" + hex.EncodeToString(sum[:]), Ping: e.Ping, Malformed: err.Error()}
 	}
-	return e
+	return *e
 }
 
 func (e *Envelope) read(body []byte) error {
