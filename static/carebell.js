@@ -227,7 +227,8 @@
   function ago(ms) {
     const s = Math.floor(ms / 1000);
     if (s < 45) return "just now";
-    if (s < 3600) return `${Math.max(1, Math.floor(s / 60))} min ago`;
+    if (s < 60) return `${s} s ago`;
+    if (s < 3600) return `${Math.floor(s / 60)} min ago`;
     if (s < 172800) return `${Math.floor(s / 3600)} h ago`;
     return `${Math.floor(s / 86400)} days ago`;
   }

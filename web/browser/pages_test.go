@@ -1,0 +1,161 @@
+//go:build browser
+
+package browser
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"testing"
+
+	"carebell/web/metriport"
+)
+
+// place is a page as a person finds it. Each has a tab of its own, with whoever must be signed in.
+type place struct {
+	name string
+	path string // where to go; "" = the patient about whom most is known
+	who  string // "" = a stranger
+	// prepare does what comes after going there.
+	prepare func(b *tab)
+	shows   string // JavaScript that is true when the page is what its name says
+}
+
+const openKeys = `document.querySelector("#keys").showModal(), true`
+
+// places are the pages of a clinic that is at work.
+var places = []place{
+	{name: "login", path: "/login", shows: `document.querySelector("input[name=password]")`},
+	{name: "login-wrong", path: "/login", shows: `document.querySelector("[role=alert]")`, prepare: func(b *tab) {
+		b.expect(`status of 401`)
+		b.fill("input[name=email]", ann)
+		b.fill("input[name=password]", "not the password at all")
+		b.click("button.main")
+	}},
+	{name: "feed", path: "/?state=all", who: ann, shows: live + ` && document.querySelectorAll("#feed > .row").length >= 50`},
+	{name: "feed-filtered", path: "/?kind=lab&q=55", who: ann, shows: live + ` && document.querySelector(".clear")`},
+	{name: "feed-done", path: "/?state=done", who: ann, shows: live + ` && document.querySelector(".is-done")`},
+	{name: "feed-no-match", path: "/?q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#feed-empty").checkVisibility()`},
+	{name: "feed-pill", path: "/", who: ann, shows: `document.querySelector("#new-rows").checkVisibility()`, prepare: func(b *tab) {
+		b.until("the feed is live", live)
+		eval[bool](b, `(() => { const p = document.querySelector("#new-rows"); p.textContent = "2 new"; p.hidden = false; return true; })()`)
+	}},
+	{name: "patients", path: "/patients", who: ann, shows: live + ` && document.querySelectorAll("#patients .row").length > 20`},
+	{name: "patients-no-match", path: "/patients?q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
+	{name: "patient", who: ann, shows: live + ` && document.querySelector(".row.stay") && document.querySelector("#timeline .row")`},
+	{name: "connection", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .good")`},
+	{name: "error", path: "/nowhere", who: ann, shows: `document.querySelector("h1").innerText === "Not here"`},
+	{name: "keys", path: "/", who: ann, shows: `document.querySelector("#keys").open`, prepare: func(b *tab) { eval[bool](b, openKeys) }},
+}
+
+// newPlaces are the pages of a clinic where nothing has happened yet.
+var newPlaces = []place{
+	{name: "setup", shows: `document.querySelector("input[name=token]")`},
+	{name: "feed-empty", path: "/", who: ann, shows: live + ` && document.querySelector("#feed-empty").checkVisibility()`},
+	{name: "patients-empty", path: "/patients", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
+	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
+}
+
+// everyPlace opens every page, one after the other, and calls f with it.
+func everyPlace(t *testing.T, f func(b *tab, name string)) {
+	t.Helper()
+	fresh := newClinicIn(t, t.TempDir())
+	token, err := fresh.Auth().SetupToken(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newPlaces[0].path = "/setup?token=" + url.QueryEscape(token)
+	visit(t, fresh, newPlaces[:1], f)
+	fresh.AddUser(t, ann, "coordinator")
+	fresh.AddUser(t, boss, "admin")
+	visit(t, fresh, newPlaces[1:], f)
+	visit(t, atWork(t), places, f)
+}
+
+func visit(t *testing.T, c *clinic, list []place, f func(b *tab, name string)) {
+	t.Helper()
+	signedIn := map[string]*tab{}
+	for _, p := range list {
+		if signedIn[p.who] == nil && p.who != "" {
+			signedIn[p.who] = newTab(t, c.URL)
+			signedIn[p.who].signIn(p.who)
+		}
+		t.Run(p.name, func(t *testing.T) {
+			var b *tab
+			if p.who == "" {
+				b = newTab(t, c.URL)
+			} else {
+				b = signedIn[p.who].another(t)
+			}
+			if p.path == "" {
+				p.path = "/patients/" + c.busiest()
+			}
+			if p.name == "error" {
+				b.expect(`status of 404`)
+			}
+			b.open(p.path)
+			if p.prepare != nil {
+				p.prepare(b)
+			}
+			b.until("the page is "+p.name, p.shows)
+			b.until("everything of it is loaded", `document.readyState === "complete"`)
+			f(b, p.name)
+		})
+	}
+}
+
+func TestEveryPageIsAccessibleAndFitsItsWindow(t *testing.T) {
+	everyPlace(t, func(b *tab, name string) {
+		checkAccessible(b, name)
+		checkFits(b, name)
+	})
+}
+
+// atWork is a clinic after some days: rows of every kind, seen and done ones, repeats, twins and test events.
+func atWork(t *testing.T) *clinic {
+	t.Helper()
+	c := newClinicIn(t, t.TempDir())
+	c.backlog(4)
+	for _, m := range c.sim.TestEvents() {
+		c.post(m)
+	}
+	var last string
+	for _, kind := range []metriport.Type{metriport.PatientPharmacy, metriport.DischargeSummary, metriport.PatientTransfer, metriport.PatientLaboratory, metriport.PatientAdmit} {
+		m, row := c.send(kind)
+		c.post(c.sim.Repeat(m))
+		last = row
+	}
+	c.Settled(t)
+	c.AddUser(t, ann, "coordinator")
+	c.AddUser(t, boss, "admin")
+	by := c.bob()
+	c.mark(by, last, "seen")
+	messages := c.Messages(t)
+	for i, m := range messages {
+		state := "done"
+		if i%3 == 0 {
+			state = "seen"
+		}
+		if i > len(messages)*2/3 {
+			break
+		}
+		by.Form(t, fmt.Sprintf("/notifications/%s/mark", rowID(t, m.Seq)[len("n-"):]), url.Values{"state": {state}}) // 404 where it is no notification
+	}
+	return c
+}
+
+// busiest is the patient with the longest story of stays.
+func (c *clinic) busiest() string {
+	c.t.Helper()
+	count, best := map[string]int{}, ""
+	for _, m := range c.sent {
+		switch m.Type {
+		case metriport.PatientAdmit, metriport.PatientTransfer, metriport.PatientDischarge:
+			id, _ := about(c.t, m)
+			if count[id]++; count[id] > count[best] {
+				best = id
+			}
+		}
+	}
+	return best
+}

@@ -1,0 +1,39 @@
+//go:build browser
+
+package browser
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// tallest is how much of a long page a picture shows, in CSS pixels.
+const tallest = 1800
+
+// With SCREENSHOTS set to a folder, every page is written there as people see it. Nothing is compared.
+func TestScreenshots(t *testing.T) {
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		t.Log("set SCREENSHOTS to a folder to have pictures of every page")
+		return
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	everyPlace(t, func(b *tab, name string) {
+		variants(b, func(variant string) {
+			width := eval[int64](b, `window.innerWidth`)
+			height := min(eval[int64](b, `Math.max(900, document.documentElement.scrollHeight)`), tallest)
+			b.do(chromedp.EmulateViewport(width, height), nextFrame)
+			shot := call(b, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng})
+			b.window(width)
+			if err := os.WriteFile(filepath.Join(dir, name+"-"+variant+".png"), shot.Data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		})
+	})
+}
