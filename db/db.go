@@ -88,6 +88,9 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 		}
 	}
 	path := filepath.Join(dir, FileName)
+	if err := private(path); err != nil {
+		return nil, fmt.Errorf("cannot make the database %s: %w; make the data folder writable for this user or choose another one with CAREBELL_DATA", path, reason(err))
+	}
 	if d.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate")); err != nil { // goose's transactions read, then write
 		return nil, err
 	}
@@ -109,6 +112,19 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 	d.read.SetMaxOpenConns(8)
 	d.read.SetMaxIdleConns(8)
 	return d, nil
+}
+
+// private makes the database file readable for its owner alone; SQLite's own files beside it follow it. A file that is
+// there is not opened: closing it would drop the locks that this process may hold.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // our own folder
+	if errors.Is(err, fs.ErrExist) {
+		return os.Chmod(path, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // dsn makes a file: URL, so that mode and pragmas are honoured and odd folder names survive.
@@ -236,12 +252,17 @@ func (d *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
 		return fmt.Errorf("waiting to write: %w", ctx.Err())
 	}
 	tx := &Tx{writer: d.writer}
-	err := d.transact(ctx, tx, f)
-	<-d.writer.turn
+	err := d.inTurn(ctx, tx, f)
 	if err == nil && tx.visible {
 		d.committed()
 	}
 	return d.watch(err)
+}
+
+// inTurn runs a transaction and gives the connection on, also where f panics.
+func (d *DB) inTurn(ctx context.Context, tx *Tx, f func(tx *Tx) error) error {
+	defer func() { <-d.writer.turn }()
+	return d.transact(ctx, tx, f)
 }
 
 func (d *DB) transact(ctx context.Context, tx *Tx, f func(tx *Tx) error) (err error) {

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -43,7 +44,7 @@ const (
 
 const (
 	insertInbox = `INSERT INTO inbox (seq, message_id, request_id, type, sent_at, received_at, key_id, body, body_form, body_size, body_sha256, chain)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id) DO NOTHING`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertRepeat = `INSERT INTO inbox_repeat (id, inbox_seq, received_at, key_id, differs, body, body_form, body_size, body_sha256, chain)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	selectByMessage = `SELECT seq, body_sha256 FROM inbox WHERE message_id = ?`
@@ -211,44 +212,54 @@ func (in *Inbox) commit(group []*delivery, alone bool) {
 	}
 }
 
+// insert adds a delivery: as a message, or to the message it repeats. Which of the two is looked up first, because an
+// insert that finds a conflict would still use up a number, and a gap in the numbers means that a row is missing.
 func (in *Inbox) insert(tx *Tx, d *delivery) error {
 	ctx := context.Background()
+	var seq int64
+	var first []byte
+	err := tx.row(ctx, selectByMessage, d.MessageID).Scan(&seq, &first)
+	switch {
+	case err == nil:
+		return in.insertRepeat(ctx, tx, d, seq, first)
+	case !errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("looking for the first delivery: %w", err)
+	}
 	next := link{at: in.last.at + 1}
-	next.chain = chain(in.last.chain, next.at, tx.Now, d.sum, d.MessageID, d.RequestID, d.Type, d.KeyID)
-	result, err := tx.exec(ctx, insertInbox, next.at, d.MessageID, d.RequestID, d.Type, millis(d.SentAt), tx.Now, d.KeyID,
+	sent := millis(d.SentAt)
+	next.chain = chain(in.last.chain, next.at, tx.Now, d.sum, d.MessageID, d.RequestID, d.Type, d.KeyID, chained(sent), strconv.Itoa(len(d.Body)))
+	_, err = tx.exec(ctx, insertInbox, next.at, d.MessageID, d.RequestID, d.Type, sent, tx.Now, d.KeyID,
 		d.stored, d.form, len(d.Body), d.sum[:], next.chain)
 	if err != nil {
 		return fmt.Errorf("inserting into the inbox: %w", err)
 	}
-	if n, err := result.RowsAffected(); err != nil {
-		return err
-	} else if n == 1 {
-		in.last = next
-		d.receipt = Receipt{Seq: next.at}
-		return nil
-	}
-	return in.insertRepeat(ctx, tx, d)
+	in.last = next
+	d.receipt = Receipt{Seq: next.at}
+	return nil
 }
 
-func (in *Inbox) insertRepeat(ctx context.Context, tx *Tx, d *delivery) error {
-	var seq int64
-	var first []byte
-	if err := tx.row(ctx, selectByMessage, d.MessageID).Scan(&seq, &first); err != nil {
-		return fmt.Errorf("finding the first delivery: %w", err)
-	}
+func (in *Inbox) insertRepeat(ctx context.Context, tx *Tx, d *delivery, seq int64, first []byte) error {
 	differs := !bytes.Equal(first, d.sum[:])
 	var body []byte
 	if differs {
 		body = d.stored
 	}
 	next := link{at: in.lastRepeat.at + 1}
-	next.chain = chain(in.lastRepeat.chain, next.at, tx.Now, d.sum, d.MessageID, d.KeyID)
+	next.chain = chain(in.lastRepeat.chain, next.at, tx.Now, d.sum, d.MessageID, d.KeyID, strconv.FormatBool(differs), strconv.Itoa(len(d.Body)))
 	if _, err := tx.exec(ctx, insertRepeat, next.at, seq, tx.Now, d.KeyID, differs, body, d.form, len(d.Body), d.sum[:], next.chain); err != nil {
 		return fmt.Errorf("inserting a repeated delivery: %w", err)
 	}
 	in.lastRepeat = next
 	d.receipt = Receipt{Seq: seq, Repeat: true}
 	return nil
+}
+
+// chained is a time as it goes into the chain; one that was not sent is not the same as zero.
+func chained(t sql.NullInt64) string {
+	if !t.Valid {
+		return ""
+	}
+	return strconv.FormatInt(t.Int64, 10)
 }
 
 // chain binds a row to the one before it: SHA-256 over the previous chain value and all that identifies the row.
@@ -288,6 +299,9 @@ func pack(body []byte) ([]byte, int) {
 		if small := encoder.EncodeAll(body, make([]byte, 0, len(body)/2)); len(small) < len(body) {
 			return small, formZstd
 		}
+	}
+	if body == nil {
+		body = []byte{} // nil would be NULL
 	}
 	return body, formRaw
 }

@@ -176,18 +176,22 @@ type Verified struct {
 func (d *DB) Verify(ctx context.Context) (Verified, error) {
 	var v Verified
 	err := d.Read(ctx, func(s Snapshot) (err error) {
-		v.Messages, err = s.verify(ctx, "inbox", `SELECT seq, received_at, message_id, request_id, type, key_id, body, body_form, body_sha256, chain FROM inbox ORDER BY seq`, true)
+		v.Messages, err = s.verify(ctx, "inbox", `SELECT seq, received_at, body, body_form, body_size, body_sha256, chain,
+			message_id, request_id, type, key_id, coalesce(sent_at, ''), body_size FROM inbox ORDER BY seq`, 6, false)
 		if err != nil {
 			return err
 		}
-		v.Repeats, err = s.verify(ctx, "inbox_repeat", `SELECT r.id, r.received_at, i.message_id, '', '', r.key_id, r.body, r.body_form, r.body_sha256, r.chain
-			FROM inbox_repeat r JOIN inbox i ON i.seq = r.inbox_seq ORDER BY r.id`, false)
+		v.Repeats, err = s.verify(ctx, "inbox_repeat", `SELECT r.id, r.received_at, r.body, r.body_form, r.body_size, r.body_sha256, r.chain,
+			i.message_id, r.key_id, iif(r.differs, 'true', 'false'), r.body_size
+			FROM inbox_repeat r JOIN inbox i ON i.seq = r.inbox_seq ORDER BY r.id`, 4, true)
 		return err
 	})
 	return v, err
 }
 
-func (s Snapshot) verify(ctx context.Context, table, query string, all bool) (int64, error) {
+// verify walks one table. Behind its fixed columns the query has the words of the chain. mayLack says that a body may
+// be missing, namely where the third word says that it does not differ.
+func (s Snapshot) verify(ctx context.Context, table, query string, words int, mayLack bool) (int64, error) {
 	rows, err := s.QueryContext(ctx, query)
 	if err != nil {
 		return 0, err
@@ -196,33 +200,23 @@ func (s Snapshot) verify(ctx context.Context, table, query string, all bool) (in
 	var n int64
 	var previous []byte
 	for rows.Next() {
-		var at, received int64
-		var id, request, kind, key string
-		var stored, sum, link []byte
-		var form int
-		if err := rows.Scan(&at, &received, &id, &request, &kind, &key, &stored, &form, &sum, &link); err != nil {
-			return n, err
+		var r chainRow
+		word := make([]string, words)
+		into := []any{&r.at, &r.received, &r.stored, &r.form, &r.size, &r.sum, &r.link}
+		for i := range word {
+			into = append(into, &word[i])
 		}
-		if n++; at != n {
+		if err := rows.Scan(into...); err != nil {
+			return n, fmt.Errorf("%s: row %d cannot be read: %w", table, n+1, err)
+		}
+		if n++; r.at != n {
 			return n, fmt.Errorf("%s: row %d is missing", table, n)
 		}
-		if len(sum) != sha256.Size {
-			return n, fmt.Errorf("%s: the hash of row %d is damaged", table, at)
+		lacks := mayLack && word[2] == "false"
+		if fault := r.fault(previous, word, lacks); fault != nil {
+			return n, fmt.Errorf("%s: %w", table, fault)
 		}
-		if stored != nil {
-			body, err := unpack(stored, form)
-			if got := sha256.Sum256(body); err != nil || !bytes.Equal(got[:], sum) {
-				return n, fmt.Errorf("%s: the body of row %d is not the one that came in", table, at)
-			}
-		}
-		words := []string{id, request, kind, key}
-		if !all {
-			words = []string{id, key}
-		}
-		if !bytes.Equal(chain(previous, at, received, [sha256.Size]byte(sum), words...), link) {
-			return n, fmt.Errorf("%s: the chain breaks at row %d", table, at)
-		}
-		previous = link
+		previous = r.link
 	}
 	if err := rows.Err(); err != nil {
 		return n, err
@@ -233,6 +227,33 @@ func (s Snapshot) verify(ctx context.Context, table, query string, all bool) (in
 		err = fmt.Errorf("%s: %d rows are missing at the end", table, highest-n)
 	}
 	return n, err
+}
+
+// chainRow is a row as the chain sees it.
+type chainRow struct {
+	at, received, size int64
+	stored, sum, link  []byte
+	form               int
+}
+
+// fault says what is wrong with the row; nil where it is as it was written.
+func (r chainRow) fault(previous []byte, words []string, lacks bool) error {
+	if len(r.sum) != sha256.Size {
+		return fmt.Errorf("the hash of row %d is damaged", r.at)
+	}
+	if lacks != (r.stored == nil) {
+		return fmt.Errorf("the body of row %d was taken away or added", r.at)
+	}
+	if !lacks {
+		body, err := unpack(r.stored, r.form)
+		if got := sha256.Sum256(body); err != nil || !bytes.Equal(got[:], r.sum) || int64(len(body)) != r.size {
+			return fmt.Errorf("the body of row %d is not the one that came in", r.at)
+		}
+	}
+	if !bytes.Equal(chain(previous, r.at, r.received, [sha256.Size]byte(r.sum), words...), r.link) {
+		return fmt.Errorf("the chain breaks at row %d", r.at)
+	}
+	return nil
 }
 
 // collect scans every row into a T and closes rows.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Patient is what is known of a person. Name and BirthDate are empty until a record said them.
@@ -60,12 +61,13 @@ func (tx *Tx) SavePatient(ctx context.Context, p PatientStatement) error {
 func (tx *Tx) indexPatient(ctx context.Context, id string) error {
 	var no int64
 	var words string
-	err := tx.row(ctx, `SELECT no, lower(p.name || char(10) || p.id || char(10) || p.external_id || char(10)
-			|| coalesce((SELECT group_concat(value, char(10)) FROM (SELECT value FROM patient_alias WHERE patient_id = p.id ORDER BY system, value)), ''))
+	err := tx.row(ctx, `SELECT no, p.name || char(10) || p.id || char(10) || p.external_id || char(10)
+			|| coalesce((SELECT group_concat(value, char(10)) FROM (SELECT value FROM patient_alias WHERE patient_id = p.id ORDER BY system, value)), '')
 		FROM patient p WHERE id = ?`, id).Scan(&no, &words)
 	if err != nil {
 		return fmt.Errorf("indexing a patient: %w", err)
 	}
+	words = strings.ToLower(words) // SQLite's own lower knows only ASCII
 	var old string
 	err = tx.row(ctx, `SELECT words FROM patient_search WHERE rowid = ?`, no).Scan(&old)
 	switch {
@@ -145,7 +147,7 @@ func (s Snapshot) Patients(ctx context.Context, f PatientFilter) ([]Patient, err
 func patientMatch(text string) (string, []any) {
 	var match, like []string
 	var args, short []any
-	for _, word := range strings.Fields(strings.ToLower(text)) {
+	for _, word := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		if len([]rune(word)) >= 3 { // shorter ones have no trigram
 			match = append(match, `"`+strings.ReplaceAll(word, `"`, `""`)+`"`)
 		} else {

@@ -141,7 +141,7 @@ func TestPagesGiveEveryRowOnce(t *testing.T) {
 	add := func(i int) {
 		appendOne(t, in, fmt.Sprint("m-", i), "body")
 		d.mustWrite(t, func(tx *Tx) error {
-			at := noon.Add(time.Duration(i%5) * time.Hour)
+			at := noon.Add(time.Duration(i/9%4) * time.Hour)
 			if err := tx.SavePatient(t.Context(), PatientStatement{ID: fmt.Sprint("p-", i), SentAt: at, EventAt: at, MessageID: fmt.Sprint(i)}); err != nil {
 				return err
 			}

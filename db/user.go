@@ -45,10 +45,19 @@ func (tx *Tx) AddUser(ctx context.Context, email string, role Role, password str
 	return result.LastInsertId()
 }
 
+const selectHasUsers = `SELECT EXISTS (SELECT 1 FROM user WHERE disabled_at IS NULL)`
+
 // HasUsers says whether anybody can log in.
 func (tx *Tx) HasUsers(ctx context.Context) (bool, error) {
 	var has bool
-	err := tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM user WHERE disabled_at IS NULL)`).Scan(&has)
+	err := tx.row(ctx, selectHasUsers).Scan(&has)
+	return has, err
+}
+
+// HasUsers is [Tx.HasUsers], for readers.
+func (s Snapshot) HasUsers(ctx context.Context) (bool, error) {
+	var has bool
+	err := s.QueryRowContext(ctx, selectHasUsers).Scan(&has)
 	return has, err
 }
 

@@ -262,6 +262,12 @@
     if (open) document.getElementById(open.dataset.open)?.showModal();
   });
 
+  // A dialog gives the focus back to where it was; where that was nowhere, it goes to the content.
+  document.addEventListener("close", (e) => {
+    const at = document.activeElement;
+    if (e.target.matches("dialog") && (at === document.body || e.target.contains(at))) $("#main").focus({ preventScroll: true });
+  }, true);
+
   // What a page shows stays when a request fails; what is wrong is said beside it.
   htmx.config.noSwap.push("4xx", "5xx");
   document.addEventListener("htmx:response:error", (e) => {

@@ -195,6 +195,7 @@ func TestWritesFromOtherSitesAreRefused(t *testing.T) {
 		{"an origin that is no address", http.Header{"Origin": {"%%%"}}, false},
 		{"our host on another port", http.Header{"Origin": {"http://127.0.0.1:1"}}, false},
 		{"a host that begins like ours", http.Header{"Origin": {"http://" + own + ".evil.example"}}, false},
+		{"an address that begins like ours", http.Header{"Origin": {s.URL + "1"}}, false},
 		{"a login that looks like our host", http.Header{"Origin": {"http://" + own + "@evil.example"}}, false},
 		{"a forwarded host", http.Header{"Origin": {"https://evil.example"}, "X-Forwarded-Host": {"evil.example"}}, false},
 		{"this page", http.Header{"Sec-Fetch-Site": {"same-origin"}}, true},
@@ -236,7 +237,7 @@ func TestSocketsFromOtherSitesAreRefused(t *testing.T) {
 	b := s.SignedIn(t, "viewer@clinic.example", db.Viewer)
 	own := strings.TrimPrefix(s.URL, "http://")
 	for origin, want := range map[string]int{
-		"https://evil.example": 403, "null": 403, "http://127.0.0.1:1": 403, "http://" + own + ".evil.example": 403, "http://x@evil.example": 403,
+		"https://evil.example": 403, "null": 403, "http://127.0.0.1:1": 403, "http://" + own + ".evil.example": 403, "http://x@evil.example": 403, s.URL + "1": 403,
 		s.URL: 101, "": 101,
 	} {
 		h := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}

@@ -2,14 +2,21 @@ package web_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
 
 	"carebell/db"
 	"carebell/web/intake"
@@ -88,5 +95,64 @@ func TestNoRequestGetsAnothersBytes(t *testing.T) {
 		case sha256.Sum256([]byte(bodyOf(t, s, m.Seq))) != want:
 			t.Errorf("message %d has another body than was sent", m.Seq)
 		}
+	}
+}
+
+// keeping is an inbox whose commit comes later than the answer, as on a disk that hangs.
+type keeping struct {
+	mu   sync.Mutex
+	kept []db.Received
+}
+
+func (k *keeping) Append(_ context.Context, r db.Received) (db.Receipt, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.kept = append(k.kept, r)
+	return db.Receipt{}, context.DeadlineExceeded
+}
+
+// TestLateCommitHasItsOwnBytes: what is committed after its request was answered must not have become the next one's.
+func TestLateCommitHasItsOwnBytes(t *testing.T) {
+	inbox := &keeping{}
+	r := &intake.Receiver{Keys: []intake.Key{{Value: webtest.Key}}, Inbox: inbox, Now: time.Now, Log: slog.New(slog.DiscardHandler), Refused: &intake.Refusals{}}
+	app := fiber.New(fiber.Config{DisableStartupMessage: true, Immutable: true})
+	app.Post(intake.Path, r.Handle)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = app.Listener(l) }()
+	defer func() { _ = app.Shutdown() }()
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer client.CloseIdleConnections()
+	const n = 20
+	body := func(i int) string {
+		return fmt.Sprintf(`{"meta":{"messageId":"id-%02d","requestId":"request-%02d","type":"type-%02d"},"x":%q}`, i, i, i, strings.Repeat(string(rune('a'+i)), 3000))
+	}
+	for i := range n {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+intake.Path, strings.NewReader(body(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set(metriport.SignatureHeader, metriport.Sign(webtest.Key, []byte(body(i))))
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusServiceUnavailable {
+			t.Fatalf("answered %d", resp.StatusCode)
+		}
+	}
+	inbox.mu.Lock()
+	defer inbox.mu.Unlock()
+	for i, r := range inbox.kept {
+		if string(r.Body) != body(i) || r.MessageID != fmt.Sprintf("id-%02d", i) || r.RequestID != fmt.Sprintf("request-%02d", i) || r.Type != fmt.Sprintf("type-%02d", i) {
+			t.Errorf("message %d has become %q %q %q %.80q…", i, r.MessageID, r.RequestID, r.Type, r.Body)
+		}
+	}
+	if len(inbox.kept) != n {
+		t.Errorf("%d messages came to the inbox", len(inbox.kept))
 	}
 }

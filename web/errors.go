@@ -25,6 +25,7 @@ var problems = map[int]views.Problem{
 // handleError is the one place that turns an error into an answer and a line in the log. Errors made with
 // fiber.NewError are meant for the person; all others are ours, and the person gets a number to name.
 func (s *Server) handleError(c *fiber.Ctx, err error) error {
+	s.setHeaders(c) // a request that could not be read has met no middleware
 	status := fiber.StatusInternalServerError
 	problem := views.Problem{Title: "That did not work", Text: "Something failed in Carebell. What came in from Metriport is safe. Try again in a moment."}
 	var f *fiber.Error

@@ -56,10 +56,11 @@ func next(t *testing.T, conn *websocket.Conn) string {
 	return string(message)
 }
 
-// closing reads until the socket ends and returns the code it ended with.
+// closing reads until the socket ends and returns the code it ended with. It waits less than the time after which a
+// socket looks by itself whether its login has ended.
 func closing(t *testing.T, conn *websocket.Conn) int {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetReadDeadline(time.Now().Add(12 * time.Second))
 	for {
 		if _, _, err := conn.ReadMessage(); err != nil {
 			var c *websocket.CloseError

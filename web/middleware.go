@@ -18,6 +18,11 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // headers are on every answer.
 func (s *Server) headers(c *fiber.Ctx) error {
+	s.setHeaders(c)
+	return c.Next()
+}
+
+func (s *Server) setHeaders(c *fiber.Ctx) {
 	c.Set(fiber.HeaderContentSecurityPolicy, policy)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
@@ -29,7 +34,6 @@ func (s *Server) headers(c *fiber.Ctx) error {
 	if s.cfg.secure() {
 		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
 	}
-	return c.Next()
 }
 
 // recovered turns a panic into an error page. The value may quote a patient, so only its type and the place are logged.

@@ -121,7 +121,7 @@ type SessionID [sha256.Size]byte
 // people get the same answer after the same time as a wrong password.
 func (s *Service) Login(ctx context.Context, email, password string) (token string, err error) {
 	email = strings.TrimSpace(email)
-	if wait := s.tries.wait(email, s.now()); wait > 0 {
+	if wait := s.tries.try(email, s.now()); wait > 0 {
 		return "", WaitError{For: wait}
 	}
 	var u db.User
@@ -151,7 +151,6 @@ func (s *Service) Login(ctx context.Context, email, password string) (token stri
 		return "", err
 	}
 	if !fits || !known {
-		s.tries.failed(email, s.now())
 		return "", ErrWrongLogin
 	}
 	s.tries.forget(email)
@@ -244,11 +243,15 @@ func (s *Service) SetupToken(ctx context.Context) (string, error) {
 // SetupOpen says whether token may make the first admin.
 func (s *Service) SetupOpen(ctx context.Context, token string) (bool, error) {
 	var want string
+	var has bool
 	err := s.db.Read(ctx, func(v db.Snapshot) (err error) {
-		want, err = v.Setting(ctx, setupSetting)
+		if want, err = v.Setting(ctx, setupSetting); err != nil {
+			return err
+		}
+		has, err = v.HasUsers(ctx)
 		return err
 	})
-	return err == nil && fitsSetup(want, token), err
+	return err == nil && !has && fitsSetup(want, token), err
 }
 
 func fitsSetup(want, token string) bool {

@@ -27,15 +27,14 @@ type wrong struct {
 	until time.Time
 }
 
-func (t *throttle) wait(email string, now time.Time) time.Duration {
+// try counts a try as a wrong one, until [throttle.forget] says that it was right: guesses at the same time count too.
+// It returns how long the account has to wait instead, 0 when the try may go on.
+func (t *throttle) try(email string, now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.who[strings.ToLower(email)].until.Sub(now)
-}
-
-func (t *throttle) failed(email string, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	if wait := t.who[strings.ToLower(email)].until.Sub(now); wait > 0 {
+		return wait
+	}
 	if t.who == nil {
 		t.who = map[string]wrong{}
 	}
@@ -57,6 +56,7 @@ func (t *throttle) failed(email string, now time.Time) {
 		w.until = now.Add(min(firstWait<<min(over, 10), longestWait))
 	}
 	t.who[key] = w
+	return 0
 }
 
 func (t *throttle) forget(email string) {

@@ -167,6 +167,34 @@ func TestBurstIsOneMessage(t *testing.T) {
 	})
 }
 
+// TestChangeWhileDrawingIsNotLost: what changes while a screen draws the change before is sent without a further wake.
+func TestChangeWhileDrawingIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &counter{}
+		slow := Screen{Key: "slow", Render: func(ctx context.Context, since int64) (Update, error) {
+			u, err := c.screen("slow").Render(ctx, since)
+			time.Sleep(time.Second) // what was read is drawn
+			return u, err
+		}}
+		b := serve(func(h *Hub, conn *websocket.Conn) { h.Serve(conn, Owner{"a", always}, slow, 0, quiet) })
+		defer b.stop()
+		conn := b.dial(t)
+		if got := text(t, conn); got != "0-0" {
+			t.Fatalf("the first message is %q", got)
+		}
+		for i := range int64(5) {
+			c.n.Add(1)
+			b.hub.Wake()
+			time.Sleep(settle + time.Millisecond) // it is being drawn now
+			c.n.Add(1)
+			b.hub.Wake()
+			if first, second := text(t, conn), text(t, conn); first != fmt.Sprintf("%d-%d", 2*i, 2*i+1) || second != fmt.Sprintf("%d-%d", 2*i+1, 2*i+2) {
+				t.Errorf("two changes were sent as %q and %q", first, second)
+			}
+		}
+	})
+}
+
 func TestLoginThatEndedByTimeClosesItsSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended atomic.Bool
