@@ -479,8 +479,7 @@ func TestSocketsOfOtherPages(t *testing.T) {
 	s.Post(t, []byte(message("second", "patient.discharge")))
 	s.Settled(t)
 	for query, text := range want {
-		if message := next(t, conns[query]); !strings.Contains(message, text) {
-			t.Errorf("%s: the update is %s", query, message)
+		for !strings.Contains(next(t, conns[query]), text) { // a wake for what it has already may come before
 		}
 	}
 	for _, query := range []string{"view=nothing&since=0", "since=0", "view=feed&kind=nothing&since=0", "view=feed&state=nothing&since=0", "view=feed&q=" + strings.Repeat("x", 300)} {

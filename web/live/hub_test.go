@@ -265,11 +265,11 @@ func TestSlowReaderCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, fast := &counter{bulk: 1 << 20}, &counter{bulk: 1 << 10}
 		var turn atomic.Int64
-		served := make(chan error, 1)
+		served := make(chan struct{}, 1)
 		b := serve(func(h *Hub, conn *websocket.Conn) {
 			if turn.Add(1) == 1 {
 				h.Serve(conn, Owner{"slow", always}, slow.screen("slow"), 0, quiet)
-				served <- nil
+				served <- struct{}{}
 				return
 			}
 			h.Serve(conn, Owner{"fast", always}, fast.screen("fast"), 0, quiet)
