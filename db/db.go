@@ -266,7 +266,7 @@ func (d *DB) inTurn(ctx context.Context, tx *Tx, f func(tx *Tx) error) error {
 }
 
 func (d *DB) transact(ctx context.Context, tx *Tx, f func(tx *Tx) error) (err error) {
-	if err := d.BrokenBy(); err != nil {
+	if err := errors.Join(d.BrokenBy(), ctx.Err()); err != nil {
 		return err
 	}
 	if _, err := tx.exec(ctx, "BEGIN IMMEDIATE"); err != nil {

@@ -245,8 +245,13 @@ func TestWriteIsWholeOrNotAtAll(t *testing.T) {
 	if told.Load() != 1 {
 		t.Errorf("people were told %d times, want once", told.Load())
 	}
-	if err := d.Write(ctx, func(*Tx) error { t.Error("run after its context ended"); return nil }); err == nil {
-		t.Error("a context that ended before: no error")
+	for range 20 {
+		if err := d.Write(ctx, func(tx *Tx) error { return set(ctx, tx, "too late") }); err == nil {
+			t.Error("a context that ended before: no error")
+		}
+	}
+	if n := d.number(t, "SELECT count(*) FROM setting WHERE name = 'too late'"); n != 0 {
+		t.Error("a context that ended before: written all the same")
 	}
 }
 

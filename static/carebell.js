@@ -183,6 +183,19 @@
     $(".text", el).textContent = text;
   }
 
+  // htmx begins as soon as it is there, which on a slow line is before its socket part or this file is. A socket that
+  // nobody here has heard of is missing, or was opened too early: its rows could not be put in. It is opened anew.
+  let heardOfSocket = false;
+  document.addEventListener("htmx:ws:before:connection", () => { heardOfSocket = true; }, { once: true });
+  function reopenUnheard() {
+    const early = $("#live");
+    if (heardOfSocket || !early) return;
+    const anew = early.cloneNode(true);
+    early.replaceWith(anew);
+    htmx.process(anew);
+  }
+  document.addEventListener("DOMContentLoaded", () => setTimeout(reopenUnheard, 100));
+
   const clock = (at) => at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
   document.addEventListener("htmx:ws:after:connection", () => {
