@@ -133,9 +133,18 @@ type Repeat struct {
 	Body       []byte // nil where it was the same as the first
 }
 
+// ChangedRepeats lists the further deliveries after one number up to another whose body was not that of the first.
+func (s Snapshot) ChangedRepeats(ctx context.Context, after, upTo int64) ([]Repeat, error) {
+	return s.repeats(ctx, `id > ? AND id <= ? AND differs`, after, upTo)
+}
+
 // Repeats lists the further deliveries of one message, oldest first.
 func (s Snapshot) Repeats(ctx context.Context, seq int64) ([]Repeat, error) {
-	rows, err := s.QueryContext(ctx, `SELECT id, inbox_seq, received_at, key_id, body, body_form FROM inbox_repeat WHERE inbox_seq = ? ORDER BY id`, seq)
+	return s.repeats(ctx, `inbox_seq = ?`, seq)
+}
+
+func (s Snapshot) repeats(ctx context.Context, where string, args ...any) ([]Repeat, error) {
+	rows, err := s.QueryContext(ctx, `SELECT id, inbox_seq, received_at, key_id, body, body_form FROM inbox_repeat WHERE `+where+` ORDER BY id`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing deliveries: %w", err)
 	}

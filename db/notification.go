@@ -55,6 +55,8 @@ type Notification struct {
 	Deliveries   int
 	State        State
 	Mark         Mark
+	Facts        care.Facts // from the record; empty until it was read
+	Record       Download   // only ID, State, Reason; ID 0 = the event has no record
 
 	Patient Patient // only ID, ExternalID, Name, BirthDate
 }
@@ -154,11 +156,13 @@ type NotificationFilter struct {
 const notificationColumns = `n.id, n.inbox_seq, n.kind, n.patient_id, n.message_id, n.event_at, n.sent_at, n.source_sent_at, n.received_at,
 	n.admit_at, n.discharge_at, n.moves, n.facility, n.stay_id, n.twin_of, n.test, n.deliveries, n.state,
 	m.seen_at, m.done_at, coalesce(us.email, ''), coalesce(ud.email, ''),
-	coalesce(p.external_id, ''), coalesce(p.name, ''), coalesce(p.birth_date, '')`
+	coalesce(p.external_id, ''), coalesce(p.name, ''), coalesce(p.birth_date, ''),
+	n.facts, coalesce(d.id, 0), coalesce(d.state, ''), coalesce(d.reason, '')`
 
 const notificationJoins = ` LEFT JOIN patient p ON p.id = n.patient_id
 	LEFT JOIN notification_mark m ON m.notification_id = n.id
-	LEFT JOIN user us ON us.id = m.seen_by LEFT JOIN user ud ON ud.id = m.done_by`
+	LEFT JOIN user us ON us.id = m.seen_by LEFT JOIN user ud ON ud.id = m.done_by
+	LEFT JOIN download d ON d.notification_id = n.id AND n.id <> 0`
 
 // Notifications lists the notifications that fit f.
 func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]Notification, error) {
@@ -201,17 +205,22 @@ func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]No
 
 func (n *Notification) scan(rows *sql.Rows) error {
 	var event, sent, source, received, admit, discharge, seen, done sql.NullInt64
-	var moves string
+	var moves, facts string
 	err := rows.Scan(&n.ID, &n.InboxSeq, &n.Kind, &n.PatientID, &n.MessageID, &event, &sent, &source, &received,
 		&admit, &discharge, &moves, &n.Facility, &n.StayID, &n.TwinOf, &n.Test, &n.Deliveries, &n.State,
 		&seen, &done, &n.Mark.SeenBy, &n.Mark.DoneBy,
-		&n.Patient.ExternalID, &n.Patient.Name, &n.Patient.BirthDate)
+		&n.Patient.ExternalID, &n.Patient.Name, &n.Patient.BirthDate, &facts, &n.Record.ID, &n.Record.State, &n.Record.Reason)
 	if err != nil {
 		return err
 	}
 	n.EventAt, n.SentAt, n.SourceSentAt, n.ReceivedAt = instant(event), instant(sent), instant(source), instant(received)
 	n.AdmitAt, n.DischargeAt, n.Mark.SeenAt, n.Mark.DoneAt = instant(admit), instant(discharge), instant(seen), instant(done)
 	n.Patient.ID = n.PatientID
+	if facts != "" {
+		if err := json.Unmarshal([]byte(facts), &n.Facts); err != nil {
+			return err
+		}
+	}
 	return json.Unmarshal([]byte(moves), &n.Moves)
 }
 

@@ -17,6 +17,9 @@ type Patient struct {
 	ExternalID string
 	Name       string
 	BirthDate  string // ISO date
+	Sex        string
+	Phone      string
+	Deceased   string // "yes" or a date; "" = not said
 	FirstEvent time.Time
 	LastEvent  time.Time
 }
@@ -54,6 +57,13 @@ func (tx *Tx) SavePatient(ctx context.Context, p PatientStatement) error {
 			return fmt.Errorf("saving a patient's ids: %w", err)
 		}
 	}
+	var corrected bool
+	if err := tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM correction WHERE patient_id = ?)`, p.ID).Scan(&corrected); err != nil {
+		return fmt.Errorf("looking for corrections: %w", err)
+	}
+	if corrected { // a rebuild makes the patient anew, and a person's word is not in the inbox
+		return tx.settleIdentity(ctx, p.ID)
+	}
 	return tx.indexPatient(ctx, p.ID)
 }
 
@@ -84,11 +94,11 @@ func (tx *Tx) indexPatient(ctx context.Context, id string) error {
 	return nil
 }
 
-const patientColumns = `p.no, p.id, p.external_id, p.name, p.birth_date, p.first_event_at, p.last_event_at`
+const patientColumns = `p.no, p.id, p.external_id, p.name, p.birth_date, p.sex, p.phone, p.deceased, p.first_event_at, p.last_event_at`
 
 func (p *Patient) scan(row interface{ Scan(...any) error }) error {
 	var first, last sql.NullInt64
-	err := row.Scan(&p.No, &p.ID, &p.ExternalID, &p.Name, &p.BirthDate, &first, &last)
+	err := row.Scan(&p.No, &p.ID, &p.ExternalID, &p.Name, &p.BirthDate, &p.Sex, &p.Phone, &p.Deceased, &first, &last)
 	p.FirstEvent, p.LastEvent = instant(first), instant(last)
 	return err
 }

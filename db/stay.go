@@ -18,20 +18,28 @@ type Stay struct {
 	LastEventAt time.Time
 	Moves       []care.Move
 	Notices     int // how many notifications it is folded from
+	Facts       care.StayFacts
 }
 
 // Notices lists the admit, transfer and discharge notifications of a patient, for [care.Fold].
 func (tx *Tx) Notices(ctx context.Context, patientID string) ([]care.Notice, error) {
-	rows, err := tx.query(ctx, `SELECT message_id, kind, event_at, sent_at, admit_at, discharge_at, moves FROM notification
+	rows, err := tx.query(ctx, `SELECT message_id, kind, event_at, sent_at, admit_at, discharge_at, moves, facts FROM notification
 		WHERE patient_id = ? AND kind IN ('admit', 'transfer', 'discharge')`, patientID)
 	if err != nil {
 		return nil, fmt.Errorf("listing notices: %w", err)
 	}
 	return collect(rows, func(n *care.Notice) error {
 		var event, sent, admit, discharge sql.NullInt64
-		var moves string
-		if err := rows.Scan(&n.MessageID, &n.Kind, &event, &sent, &admit, &discharge, &moves); err != nil {
+		var moves, facts string
+		if err := rows.Scan(&n.MessageID, &n.Kind, &event, &sent, &admit, &discharge, &moves, &facts); err != nil {
 			return err
+		}
+		if facts != "" {
+			var f care.Facts
+			if err := json.Unmarshal([]byte(facts), &f); err != nil {
+				return err
+			}
+			n.Encounter = f.Encounter
 		}
 		n.EventAt, n.SentAt, n.AdmitAt, n.DischargeAt = instant(event), instant(sent), instant(admit), instant(discharge)
 		return json.Unmarshal([]byte(moves), &n.Moves)
@@ -52,8 +60,12 @@ func (tx *Tx) SaveStays(ctx context.Context, patientID string, stays []care.Stay
 		if err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, `INSERT INTO stay (id, patient_id, admit_at, discharge_at, last_event_at, moves, notices) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			s.ID, patientID, millis(s.AdmitAt), millis(s.DischargeAt), millis(s.LastEventAt), string(moves), len(s.MessageIDs)); err != nil {
+		facts, err := json.Marshal(s.Facts)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.exec(ctx, `INSERT INTO stay (id, patient_id, admit_at, discharge_at, last_event_at, moves, notices, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			s.ID, patientID, millis(s.AdmitAt), millis(s.DischargeAt), millis(s.LastEventAt), string(moves), len(s.MessageIDs), string(facts)); err != nil {
 			return fmt.Errorf("saving a stay: %w", err)
 		}
 		if _, err := tx.exec(ctx, `UPDATE notification SET stay_id = ?1 WHERE patient_id = ?2 AND stay_id <> ?1
@@ -66,16 +78,21 @@ func (tx *Tx) SaveStays(ctx context.Context, patientID string, stays []care.Stay
 
 // Stays lists the stays of a patient, the latest first.
 func (s Snapshot) Stays(ctx context.Context, patientID string) ([]Stay, error) {
-	rows, err := s.QueryContext(ctx, `SELECT id, admit_at, discharge_at, last_event_at, moves, notices FROM stay
+	rows, err := s.QueryContext(ctx, `SELECT id, admit_at, discharge_at, last_event_at, moves, notices, facts FROM stay
 		WHERE patient_id = ? ORDER BY coalesce(admit_at, last_event_at) DESC, id`, patientID)
 	if err != nil {
 		return nil, fmt.Errorf("listing stays: %w", err)
 	}
 	return collect(rows, func(st *Stay) error {
 		var admit, discharge, last sql.NullInt64
-		var moves string
-		if err := rows.Scan(&st.ID, &admit, &discharge, &last, &moves, &st.Notices); err != nil {
+		var moves, facts string
+		if err := rows.Scan(&st.ID, &admit, &discharge, &last, &moves, &st.Notices, &facts); err != nil {
 			return err
+		}
+		if facts != "" {
+			if err := json.Unmarshal([]byte(facts), &st.Facts); err != nil {
+				return err
+			}
 		}
 		st.AdmitAt, st.DischargeAt, st.LastEventAt = instant(admit), instant(discharge), instant(last)
 		return json.Unmarshal([]byte(moves), &st.Moves)

@@ -113,7 +113,7 @@
   }
 
   // A row takes the focus at its patient, or at what can be done with it.
-  const handle = (row) => $(".name", row) ?? $("button", row);
+  const handle = (row) => $("a.name", row) ?? $("a, button", row);
   const focusRow = (row) => row && handle(row)?.focus({ preventScroll: true });
 
   function showHeld() {
@@ -301,7 +301,7 @@
   }
 
   function move(step) {
-    const all = [...document.querySelectorAll("main .row")].filter(handle);
+    const all = [...document.querySelectorAll("main .row")].filter((r) => r.offsetParent && handle(r));
     const at = all.findIndex((r) => r.contains(document.activeElement));
     const to = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step];
     if (!to) return;

@@ -1,6 +1,9 @@
 package views
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // PatientRow is a patient in the list.
 type PatientRow struct {
@@ -33,6 +36,12 @@ type StayRow struct {
 	Length     string // "3 days"; "" where it cannot be told
 	Moves      []Move
 	Notices    int
+	Facility   string
+	Class      string
+	Reason     string // why; "" where no record said it
+	Diagnoses  []string
+	Attending  string
+	Numbers    []string // visit numbers; more than one where exchanges number it differently
 }
 
 func (s StayRow) tone() string {
@@ -49,6 +58,20 @@ func (s StayRow) word() string {
 	return "Admitted"
 }
 
+// place is where, how and under whom, as far as it is known.
+func (s StayRow) place() string {
+	parts := []string{}
+	for _, p := range []string{s.Facility, s.Class, s.Attending} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	if len(parts) == 0 {
+		return "facility and reason not yet known"
+	}
+	return strings.Join(parts, " · ")
+}
+
 func (s StayRow) notices() string {
 	if s.Notices == 1 {
 		return "1 notice"
@@ -59,11 +82,28 @@ func (s StayRow) notices() string {
 // PatientDetail is the content of a patient's page.
 type PatientDetail struct {
 	Frame
-	Patient Patient
-	Aliases []Alias
-	Stays   []StayRow
-	Rows    []Row
-	Older   string // URL of the earlier part of the timeline; "" = none
+	Patient     Patient
+	Sex         string
+	Phone       string
+	Deceased    string // what is known of it; "" = nothing
+	Corrections []Correction
+	CanCorrect  bool
+	Aliases     []Alias
+	Stays       []StayRow
+	Fills       []FillRow
+	Tests       []Test
+	Summaries   []Summary
+	Files       []FileRow
+	Records     []FileRow // behind the notifications
+	Rows        []Row
+	Older       string // URL of the earlier part of the timeline; "" = none
+}
+
+// Correction is what a person set by hand; it wins over every record.
+type Correction struct {
+	Label string // Name, Birth date
+	By    string
+	At    Time
 }
 
 // at is when a row stands in a timeline: when it happened, else when the notice came.

@@ -25,6 +25,11 @@ type Config struct {
 	Log            *slog.Logger
 	IdleLogout     time.Duration // 0 = the usual
 	Group          int           // most deliveries of one commit; 0 = the usual
+	DataDir        string        // where downloads are kept
+	DataKey        string        // they are encrypted with; "" = the key file in DataDir
+	DownloadHosts  []string      // host:port that links may lead to beside the sender's own
+	APIKey         string        // of the sender's API, for fresh links; "" = none
+	KeepFiles      time.Duration // how long downloads are kept; 0 = for ever
 }
 
 // secure says whether browsers reach the server over TLS.

@@ -62,6 +62,9 @@ func (s *Server) patient(c *fiber.Ctx) error {
 		return err
 	}
 	x, _ := who(c)
+	if err := s.audit(c, db.ActionView, id, ""); err != nil {
+		return err
+	}
 	var p views.PatientDetail
 	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
 		l, err := s.status(c.UserContext(), v)
@@ -88,7 +91,18 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, be
 	if err != nil {
 		return p, err
 	}
-	p.Patient = patientView(patient)
+	p.Patient, p.Sex, p.Phone, p.CanCorrect = patientView(patient), patient.Sex, patient.Phone, canMark
+	if p.Deceased = patient.Deceased; p.Deceased != "" && p.Deceased != "yes" {
+		p.Deceased = s.when(patient.Deceased)
+	}
+	corrections, err := v.Corrections(ctx, id)
+	if err != nil {
+		return p, err
+	}
+	p.Corrections = s.corrections(corrections)
+	if err := s.clinical(ctx, v, id, &p); err != nil {
+		return p, err
+	}
 	aliases, err := v.Aliases(ctx, id)
 	if err != nil {
 		return p, err
@@ -118,7 +132,16 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, be
 
 func (s *Server) stayRow(st db.Stay) views.StayRow {
 	clock := s.clock()
-	row := views.StayRow{ID: st.ID, Admitted: clock.At(st.AdmitAt), Discharged: clock.At(st.DischargeAt), Notices: st.Notices}
+	row := views.StayRow{
+		ID: st.ID, Admitted: clock.At(st.AdmitAt), Discharged: clock.At(st.DischargeAt), Notices: st.Notices,
+		Facility: st.Facts.Facility, Diagnoses: st.Facts.Diagnoses, Attending: st.Facts.Attending, Numbers: st.Facts.VisitNumbers,
+	}
+	if st.Facts.Class != "" {
+		row.Class = class(st.Facts.Encounter)
+	}
+	if len(st.Facts.Reasons) > 0 {
+		row.Reason = st.Facts.Reasons[0]
+	}
 	switch {
 	case row.Discharged.Known():
 		row.Length = row.Discharged.Since(row.Admitted)

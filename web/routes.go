@@ -53,6 +53,9 @@ func (s *Server) table() []route {
 		{fiber.MethodPost, "/notifications/:id/mark", act, s.mark},
 		{fiber.MethodGet, "/patients", signed, s.patients},
 		{fiber.MethodGet, "/patients/:id", signed, s.patient},
+		{fiber.MethodPost, "/patients/:id/correct", act, s.correct},
+		{fiber.MethodGet, "/files/:id", signed, s.file},
+		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
 		{fiber.MethodGet, "/live", signed, s.live},
 	}
 }
@@ -72,9 +75,9 @@ func (s *Server) routes() {
 		paths[r.path] = append(paths[r.path], r.method)
 	}
 	for path, methods := range paths {
+		slices.Sort(methods)
 		s.app.All(path, func(c *fiber.Ctx) error {
-			slices.Sort(methods)
-			for _, m := range slices.Compact(methods) {
+			for _, m := range methods {
 				c.Append(fiber.HeaderAllow, m)
 			}
 			return fiber.ErrMethodNotAllowed

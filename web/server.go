@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"carebell/db"
+	"carebell/web/archive"
 	"carebell/web/auth"
 	"carebell/web/chart"
 	"carebell/web/intake"
@@ -28,7 +29,7 @@ const (
 	maxHeaders     = 16 << 10
 	maxConnections = 4096
 	readTimeout    = 60 * time.Second
-	writeTimeout   = 60 * time.Second
+	writeTimeout   = 5 * time.Minute // large files on slow lines
 	idleTimeout    = 75 * time.Second
 	handlerTimeout = 15 * time.Second
 	drainTime      = 8 * time.Second
@@ -42,6 +43,7 @@ type Server struct {
 	auth      *auth.Service
 	hub       *live.Hub
 	projector *chart.Projector
+	archive   *archive.Archive
 	refusals  *intake.Refusals
 	app       *fiber.App
 	listener  net.Listener
@@ -49,8 +51,21 @@ type Server struct {
 
 // New makes a server on an open data folder. It listens and works only in [Server.Run].
 func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
-	s := &Server{cfg: cfg, db: d, hub: live.NewHub(), projector: chart.New(d, cfg.Log), refusals: &intake.Refusals{}}
-	var err error
+	s := &Server{cfg: cfg, db: d, hub: live.NewHub(), refusals: &intake.Refusals{}}
+	vault, err := archive.OpenVault(cfg.DataDir, cfg.DataKey)
+	if err != nil {
+		return nil, err
+	}
+	guard, err := archive.NewGuard(cfg.DownloadHosts)
+	if err != nil {
+		return nil, fmt.Errorf("CAREBELL_DOWNLOAD_HOSTS: %w: write it like files.example.org:443", err)
+	}
+	s.archive = archive.New(d, archive.Options{
+		Vault: vault, Fetcher: archive.NewFetcher(guard, 0), Read: chart.ReadRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
+		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles,
+	})
+	s.projector = chart.New(d, cfg.Log)
+	s.projector.OnDownloads(s.archive.Wake)
 	s.auth, err = auth.New(d, cfg.Now, auth.Options{
 		Idle:  cfg.IdleLogout,
 		Ended: func(id auth.SessionID) { s.hub.End(string(id[:])) },
@@ -145,6 +160,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error { return s.projector.Run(work) })
 	g.Go(func() error { return s.hub.Run(work) })
+	g.Go(func() error { return s.archive.Run(work) })
 	g.Go(func() error { return s.refusals.Run(work, s.db, s.cfg.Log) })
 	served := make(chan error, 1)
 	go func() { served <- s.app.Listener(s.listener) }()

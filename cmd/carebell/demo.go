@@ -44,6 +44,7 @@ func demo(ctx context.Context, s *settings, args []string, t terminal) (err erro
 	f := s.flags("demo")
 	speed := f.Float64("speed", 60, "how many times faster than life events come; 60 is one every few seconds")
 	port := f.Int("port", 0, "port on this computer; 8080 or a free one where not set")
+	hostile := f.Bool("hostile", false, "also send events whose links misbehave")
 	if _, err := parse(f, args, 0, t); err != nil {
 		return err
 	}
@@ -71,6 +72,11 @@ func demo(ctx context.Context, s *settings, args []string, t terminal) (err erro
 	if err != nil {
 		return fmt.Errorf("cannot make a throw-away folder: %w; set TMPDIR to a folder that can be written", err)
 	}
+	store, err := listenLoopback(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot start the simulated sender: %w", err)
+	}
+	cfg.DataDir, cfg.DataKey, cfg.DownloadHosts = dir, "", []string{store.Addr().String()}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	return withServer(ctx, cfg, dir, func(srv *web.Server) error {
 		for _, p := range demoLogins {
@@ -80,7 +86,7 @@ func demo(ctx context.Context, s *settings, args []string, t terminal) (err erro
 		}
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return srv.Run(ctx) })
-		g.Go(func() error { return play(ctx, srv, key, clock, *speed, t) })
+		g.Go(func() error { return play(ctx, srv, store, key, clock, *speed, *hostile, t) })
 		return g.Wait()
 	})
 }
@@ -103,22 +109,13 @@ func listenLoopback(ctx context.Context) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 }
 
-// play is the simulated sender: the days before now at once, then what happens from now on.
-func play(ctx context.Context, srv *web.Server, key string, clock *shiftedClock, speed float64, t terminal) error {
-	listener, err := listenLoopback(ctx)
-	if err != nil {
-		return fmt.Errorf("cannot start the simulated sender: %w", err)
-	}
+// play is the simulated sender: the days before now at once, then what misbehaves where that was asked for, then what
+// happens from now on.
+func play(ctx context.Context, srv *web.Server, listener net.Listener, key string, clock *shiftedClock, speed float64, hostile bool, t terminal) error {
 	sender := sim.New(sim.Options{Now: now, Seed: mrand.Uint64(), BaseURL: "http://" + listener.Addr().String()})
 	store := &http.Server{Handler: sender.Store(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = store.Serve(listener) }()
 	defer func() { _ = store.Close() }()
-
-	fmt.Fprintf(t.out, "\nCarebell demo: %s\n\n", srv.URL())
-	for _, p := range demoLogins {
-		fmt.Fprintf(t.out, "  %-12s %-26s password: %s\n", p.role, p.email, demoPassword)
-	}
-	fmt.Fprintf(t.out, "\nAll patients are fictional. Stop with Ctrl-C; the data is thrown away.\n\n")
 
 	client := &http.Client{Timeout: 15 * time.Second}
 	post := func(m sim.Message) error {
@@ -138,8 +135,22 @@ func play(ctx context.Context, srv *web.Server, key string, clock *shiftedClock,
 		}
 	}
 	clock.Set(time.Time{})
+	// The logins come last: one made while the clock showed the past would be over by now.
+	fmt.Fprintf(t.out, "\nCarebell demo: %s\n\n", srv.URL())
+	for _, p := range demoLogins {
+		fmt.Fprintf(t.out, "  %-12s %-26s password: %s\n", p.role, p.email, demoPassword)
+	}
+	fmt.Fprintf(t.out, "\nAll patients are fictional. Stop with Ctrl-C; the data is thrown away.\n\n")
+
 	if err := workThrough(ctx, srv.URL()); err != nil && ctx.Err() == nil {
 		return err
+	}
+	if hostile {
+		for _, m := range sender.Hostile() {
+			if err := post(m); err != nil {
+				return err
+			}
+		}
 	}
 	const life = 180 * time.Second // between events, at speed 1
 	for {

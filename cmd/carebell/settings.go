@@ -16,6 +16,7 @@ import (
 	_ "time/tzdata" // the practice's zone must be known on a machine without a zone database
 
 	"carebell/web"
+	"carebell/web/archive"
 	"carebell/web/intake"
 	"carebell/web/metriport"
 )
@@ -28,14 +29,17 @@ var documented = []struct{ name, usual, help string }{
 	{"CAREBELL_TIMEZONE", "", "the practice's time zone, like America/Chicago; the computer's where not set"},
 	{"CAREBELL_PUBLIC_URL", "", "how browsers and Metriport reach this server, like https://carebell.example.org"},
 	{"CAREBELL_TRUSTED_PROXIES", "", "addresses or ranges of proxies to believe, separated by commas"},
+	{"CAREBELL_DOWNLOAD_HOSTS", "", "host:port that download links may lead to beside Metriport's own, separated by commas"},
+	{"CAREBELL_DATA_KEY", "", "key that downloads are encrypted with, 32 bytes as base64; a key file in the data folder where not set"},
+	{"CAREBELL_KEEP_FILES", "", "days that downloads are kept; for ever where not set"},
+	{"CAREBELL_METRIPORT_API_KEY", "", "key of Metriport's API, for fresh links to documents"},
 	{"CAREBELL_TLS_CERT", "", "certificate file, to serve TLS without a proxy"},
 	{"CAREBELL_TLS_KEY", "", "its key file"},
 }
 
 // later are settings of the documented surface that this version does not use yet: they are accepted with a warning.
 var later = []string{
-	"CAREBELL_DOWNLOAD_HOSTS", "CAREBELL_METRIPORT_API_KEY", "CAREBELL_METRIPORT_API_URL", "CAREBELL_DATA_KEY",
-	"CAREBELL_METRICS_ADDR", "CAREBELL_OIDC_",
+	"CAREBELL_METRIPORT_API_URL", "CAREBELL_METRICS_ADDR", "CAREBELL_OIDC_",
 }
 
 // settings are the words that were given, by the names of the environment.
@@ -163,6 +167,18 @@ func (s *settings) config(t terminal) (web.Config, error) {
 	}
 	if c.Keys, err = webhookKeys(s.get("CAREBELL_WEBHOOK_KEYS")); err != nil {
 		return c, err
+	}
+	c.DataDir, c.DataKey, c.DownloadHosts = s.get("CAREBELL_DATA"), s.get("CAREBELL_DATA_KEY"), split(s.get("CAREBELL_DOWNLOAD_HOSTS"))
+	if _, err := archive.NewGuard(c.DownloadHosts); err != nil {
+		return c, fmt.Errorf("CAREBELL_DOWNLOAD_HOSTS: %w; write it like files.example.org:443", err)
+	}
+	c.APIKey = s.get("CAREBELL_METRIPORT_API_KEY")
+	if v := s.get("CAREBELL_KEEP_FILES"); v != "" {
+		days, err := strconv.ParseUint(v, 10, 16)
+		if err != nil || days == 0 {
+			return c, fmt.Errorf("CAREBELL_KEEP_FILES is %q, which is not a number of days: write it like 2190, or leave it out to keep files for ever", v)
+		}
+		c.KeepFiles = time.Duration(days) * 24 * time.Hour
 	}
 	c.Zone = time.Local
 	if v := s.get("CAREBELL_TIMEZONE"); v != "" {

@@ -156,11 +156,11 @@ func newerFolder(t *testing.T) string {
 
 // TestSettingsOfLaterVersionsAreAcceptedAndSaid: the surface is stable, and nothing is silently without effect.
 func TestSettingsOfLaterVersionsAreAcceptedAndSaid(t *testing.T) {
-	p := serve(t, t.TempDir(), "CAREBELL_DOWNLOAD_HOSTS=127.0.0.1:9000", "CAREBELL_METRIPORT_API_KEY=hunter2", "CAREBELL_OIDC_ISSUER=https://login.example.org")
+	p := serve(t, t.TempDir(), "CAREBELL_METRICS_ADDR=127.0.0.1:9000", "CAREBELL_OIDC_CLIENT_SECRET=hunter2", "CAREBELL_OIDC_ISSUER=https://login.example.org")
 	if code := p.end(t, terminate); code != 0 {
 		t.Errorf("ended with %d", code)
 	}
-	for _, name := range []string{"CAREBELL_DOWNLOAD_HOSTS", "CAREBELL_METRIPORT_API_KEY", "CAREBELL_OIDC_ISSUER"} {
+	for _, name := range []string{"CAREBELL_METRICS_ADDR", "CAREBELL_OIDC_CLIENT_SECRET", "CAREBELL_OIDC_ISSUER"} {
 		if strings.Count(p.logged(), name) != 1 {
 			t.Errorf("the log does not say once that %s is not used: %s", name, p.logged())
 		}

@@ -102,7 +102,7 @@ func (s *Service) AddUser(ctx context.Context, email string, role db.Role, passw
 
 func (s *Service) credentials(email, password string) (address, hash string, err error) {
 	a, err := mail.ParseAddress(strings.TrimSpace(email))
-	if err != nil || a.Name != "" || len(a.Address) > 254 {
+	if err != nil || a.Name != "" || len(a.Address) > maxEmail {
 		return "", "", fmt.Errorf("%q is not an email address", email)
 	}
 	if err := CheckPassword(password, a.Address); err != nil {
@@ -114,13 +114,18 @@ func (s *Service) credentials(email, password string) (address, hash string, err
 	return a.Address, hash, err
 }
 
+// maxEmail is the longest email there can be, in bytes (RFC 5321).
+const maxEmail = 254
+
 // SessionID is the hash of a login's secret: it names the login and opens nothing.
 type SessionID [sha256.Size]byte
 
 // Login checks a password and begins a login. The token goes into the cookie and nowhere else. Unknown and disabled
 // people get the same answer after the same time as a wrong password.
 func (s *Service) Login(ctx context.Context, email, password string) (token string, err error) {
-	email = strings.TrimSpace(email)
+	if email = strings.TrimSpace(email); len(email) > maxEmail {
+		email = email[:maxEmail] // nobody has such a one; it takes as long as any other
+	}
 	if wait := s.tries.try(email, s.now()); wait > 0 {
 		return "", WaitError{For: wait}
 	}

@@ -54,6 +54,7 @@ type Notice struct {
 	AdmitAt     time.Time
 	DischargeAt time.Time
 	Moves       []Move
+	Encounter   *Encounter // from its record; nil until it was read
 }
 
 // Stay is one hospital stay, folded from its notices.
@@ -64,12 +65,21 @@ type Stay struct {
 	LastEventAt time.Time // the latest thing known to have happened in it; zero where no notice had a time
 	Moves       []Move    // in order of time, each once
 	MessageIDs  []string  // of its notices, sorted
+	Facts       StayFacts
+}
+
+// StayFacts is what the records say of a stay: of each thing what was sent last, and all ids it is known by.
+type StayFacts struct {
+	Encounter
+	VisitNumbers []string `json:"visitNumbers,omitempty"` // sorted; more than one where exchanges number it differently
+	EncounterIDs []string `json:"encounterIds,omitempty"` // sorted
 }
 
 // Fold puts the notices of one patient together into stays, newest admit first.
 //
-// Notices with the same admit time belong to the same stay; every type carries it. One without an admit time joins the
-// stay that was running when it happened, else it stands alone. Where two notices state different discharge times,
+// Notices with the same admit time belong to the same stay; every type carries it. So do those whose records name the
+// same visit number: an admission from the emergency department tells a later admit time for the same visit. One
+// without either joins the stay that was running when it happened, else it stands alone. Where two notices state different discharge times,
 // the one sent last wins. The result does not depend on the order of the notices.
 func Fold(patientID string, notices []Notice) []Stay {
 	byAdmit := map[int64]*folding{}
@@ -86,6 +96,7 @@ func Fold(patientID string, notices []Notice) []Stay {
 		}
 		f.notices = append(f.notices, n)
 	}
+	all = sameVisit(all)
 	// Those without an admit time come second, against stays that are complete, so that order cannot matter.
 	for _, f := range all {
 		f.fold()
@@ -128,6 +139,7 @@ func (f *folding) fold() Stay {
 	for _, n := range f.notices {
 		s.MessageIDs = append(s.MessageIDs, n.MessageID)
 		s.Moves = append(s.Moves, n.Moves...)
+		s.Facts.learn(n.Encounter)
 		if !n.DischargeAt.IsZero() {
 			s.DischargeAt = n.DischargeAt
 		}
@@ -141,8 +153,84 @@ func (f *folding) fold() Stay {
 			cmp.Compare(a.FromType, b.FromType), cmp.Compare(a.ToType, b.ToType))
 	})
 	s.Moves = slices.Compact(s.Moves)
+	slices.Sort(s.Facts.VisitNumbers)
+	slices.Sort(s.Facts.EncounterIDs)
 	f.stay = s
 	return s
+}
+
+// sameVisit puts those foldings together whose records name the same visit number. The one that began first gives the
+// admit time.
+func sameVisit(all []*folding) []*folding {
+	slices.SortFunc(all, func(a, b *folding) int { return a.stay.AdmitAt.Compare(b.stay.AdmitAt) })
+	into := make(map[*folding]*folding, len(all))
+	find := func(f *folding) *folding {
+		for into[f] != nil {
+			f = into[f]
+		}
+		return f
+	}
+	first := map[string]*folding{}
+	for _, f := range all {
+		for _, n := range f.notices {
+			if n.Encounter == nil || n.Encounter.VisitNumber == "" {
+				continue
+			}
+			visit := n.Encounter.VisitNumber
+			if first[visit] == nil {
+				first[visit] = f
+				continue
+			}
+			a, b := find(first[visit]), find(f)
+			if a == b {
+				continue
+			}
+			if b.stay.AdmitAt.Before(a.stay.AdmitAt) {
+				a, b = b, a
+			}
+			into[b] = a
+		}
+	}
+	var out []*folding
+	for _, f := range all {
+		if root := find(f); root == f {
+			out = append(out, f)
+		} else {
+			root.notices = append(root.notices, f.notices...)
+		}
+	}
+	return out
+}
+
+// learn takes what a later record says over what an earlier one said, and keeps what it leaves out.
+func (f *StayFacts) learn(e *Encounter) {
+	if e == nil {
+		return
+	}
+	if e.VisitNumber != "" && !slices.Contains(f.VisitNumbers, e.VisitNumber) {
+		f.VisitNumbers = append(f.VisitNumbers, e.VisitNumber)
+	}
+	if e.ID != "" && !slices.Contains(f.EncounterIDs, e.ID) {
+		f.EncounterIDs = append(f.EncounterIDs, e.ID)
+	}
+	take := func(to *string, from string) {
+		if from != "" {
+			*to = from
+		}
+	}
+	take(&f.Facility, e.Facility)
+	take(&f.Unit, e.Unit)
+	take(&f.Attending, e.Attending)
+	take(&f.Disposition, e.Disposition)
+	if e.Class != "" {
+		f.Class, f.ClassUnsure = e.Class, e.ClassUnsure
+	}
+	if len(e.Reasons) > 0 {
+		f.Reasons = e.Reasons
+	}
+	if len(e.Diagnoses) > 0 {
+		f.Diagnoses = e.Diagnoses
+	}
 }
 
 func (s Stay) start() time.Time {

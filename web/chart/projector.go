@@ -9,6 +9,7 @@ import (
 
 	"carebell/db"
 	"carebell/web/care"
+	"carebell/web/metriport"
 )
 
 // Names of the cursors: how far the inbox, and the further deliveries, have been taken into the chart.
@@ -22,15 +23,19 @@ const batchRows = 64
 
 // Projector reads the inbox in order and keeps the chart. One process runs one.
 type Projector struct {
-	db   *db.DB
-	log  *slog.Logger
-	wake chan struct{}
+	db     *db.DB
+	log    *slog.Logger
+	wake   chan struct{}
+	queued func() // called when downloads may have been queued; must not block
 }
 
 // New makes a projector; [Projector.Run] starts it.
 func New(d *db.DB, log *slog.Logger) *Projector {
-	return &Projector{db: d, log: log, wake: make(chan struct{}, 1)}
+	return &Projector{db: d, log: log, wake: make(chan struct{}, 1), queued: func() {}}
 }
+
+// OnDownloads names the function to call after each batch, as downloads may wait then. Call it once, before Run.
+func (p *Projector) OnDownloads(f func()) { p.queued = f }
 
 // Wake says that the inbox may have grown. It never blocks.
 func (p *Projector) Wake() {
@@ -76,6 +81,7 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 	var from, fromRepeat, to, toRepeat int64
 	var messages []reading
 	var repeats []int64
+	var renewals []db.Download
 	err := p.db.Read(ctx, func(s db.Snapshot) (err error) {
 		if from, err = s.Cursor(ctx, CursorInbox); err != nil {
 			return err
@@ -92,7 +98,10 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 			messages = append(messages, read(w))
 			to = w.Seq
 		}
-		toRepeat, repeats, err = s.RepeatsAfter(ctx, fromRepeat, to, batchRows)
+		if toRepeat, repeats, err = s.RepeatsAfter(ctx, fromRepeat, to, batchRows); err != nil {
+			return err
+		}
+		renewals, err = freshLinks(ctx, s, fromRepeat, toRepeat)
 		return err
 	})
 	if err != nil || len(messages)+len(repeats) == 0 {
@@ -108,6 +117,11 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 				return err
 			}
 		}
+		for _, d := range renewals {
+			if err := tx.RenewDownload(ctx, d.InboxSeq, d.Place, d.URL, d.ExpiresAt); err != nil {
+				return err
+			}
+		}
 		if err := tx.PruneChanges(ctx); err != nil {
 			return err
 		}
@@ -116,13 +130,16 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 		}
 		return tx.SetCursor(ctx, cursorRepeat, toRepeat)
 	})
+	if err == nil {
+		p.queued()
+	}
 	return len(messages) + len(repeats), err
 }
 
 // apply writes what a batch of messages says. A message that cannot be written is marked failed and costs no other.
 func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading) error {
 	tx.Visible() // at least "last event from Metriport" has moved
-	refold := map[string]bool{}
+	needFold := map[string]bool{}
 	for _, m := range messages {
 		err := tx.Savepoint(ctx, func() error { return write(ctx, tx, m) })
 		if err != nil {
@@ -137,20 +154,25 @@ func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading) er
 		}
 		for _, n := range m.notifications {
 			if n.Kind == care.Admit || n.Kind == care.Transfer || n.Kind == care.Discharge {
-				refold[n.PatientID] = true
+				needFold[n.PatientID] = true
 			}
 		}
 	}
-	for patient := range refold {
-		notices, err := tx.Notices(ctx, patient)
-		if err != nil {
-			return err
-		}
-		if err := tx.SaveStays(ctx, patient, care.Fold(patient, notices)); err != nil {
+	for patient := range needFold {
+		if err := refold(ctx, tx, patient); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// refold makes the stays of a patient again from all of their notices.
+func refold(ctx context.Context, tx *db.Tx, patientID string) error {
+	notices, err := tx.Notices(ctx, patientID)
+	if err != nil {
+		return err
+	}
+	return tx.SaveStays(ctx, patientID, care.Fold(patientID, notices))
 }
 
 func write(ctx context.Context, tx *db.Tx, m reading) error {
@@ -164,7 +186,45 @@ func write(ctx context.Context, tx *db.Tx, m reading) error {
 			return err
 		}
 	}
+	for _, d := range m.downloads {
+		if err := tx.AddDownload(ctx, d); err != nil {
+			return err
+		}
+	}
+	if len(m.downloads) == 0 {
+		return nil
+	}
+	records, err := tx.RecordsOf(ctx, m.Seq) // in a rebuild what was fetched is there already
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if _, err := applyRecord(ctx, tx, r.Download, r.Facts); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// freshLinks finds the links in further deliveries whose body was another than the first: one of them may still live.
+func freshLinks(ctx context.Context, s db.Snapshot, after, upTo int64) ([]db.Download, error) {
+	var out []db.Download
+	changed, err := s.ChangedRepeats(ctx, after, upTo)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range changed {
+		e := metriport.ReadEnvelope(r.Body)
+		if e.Malformed != "" || !metriport.Known(e.Type) {
+			continue
+		}
+		event, err := metriport.ReadEvent(metriport.Type(e.Type), r.Body)
+		if err != nil {
+			continue // the first delivery counts; this one is kept beside it
+		}
+		out = append(out, downloads(db.Waiting{Seq: r.InboxSeq, ReceivedAt: r.ReceivedAt}, metriport.Type(e.Type), event)...)
+	}
+	return out, nil
 }
 
 // Rebuild makes the whole chart again from the inbox and returns how many messages it read. What people did (seen,

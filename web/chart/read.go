@@ -22,6 +22,7 @@ type reading struct {
 	reason        string // why it is malformed or failed
 	patients      []db.PatientStatement
 	notifications []db.Notification
+	downloads     []db.Download
 }
 
 // read makes a message into what is to be written. It is pure, and whatever a body makes it do ends in a status.
@@ -49,7 +50,57 @@ func read(w db.Waiting) (r reading) {
 		return reading{Waiting: w, status: db.StatusFailed, reason: err.Error()}
 	}
 	r.status = db.StatusProcessed
+	r.downloads = downloads(w, metriport.Type(e.Type), event)
 	return r
+}
+
+// downloads are the presigned links of an event, as what is to be fetched.
+func downloads(w db.Waiting, t metriport.Type, event metriport.Event) []db.Download {
+	var out []db.Download
+	for _, l := range metriport.Links(t, event, w.ReceivedAt) {
+		d := db.Download{
+			InboxSeq: w.Seq, Place: l.Place, Purpose: purpose(t, l.Role), Name: l.Name,
+			ClaimedType: l.Type, ClaimedSize: l.Size, URL: l.URL, APIURL: l.APIURL, ExpiresAt: l.Expires,
+		}
+		switch {
+		case event.Payload != nil:
+			d.PatientID = string(event.Payload.Patient.ID)
+		case l.Item < len(event.Patients):
+			d.PatientID = string(event.Patients[l.Item].ID)
+		}
+		if _, notifies := kinds[t]; notifies && d.PatientID != "" && l.Role == metriport.RoleRecord {
+			d.NotificationID, _ = db.NotificationID(w.Seq, l.Item) // it was made for the notification before
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// purpose says what a link leads to, in the chart's words.
+func purpose(t metriport.Type, role metriport.Role) db.Purpose {
+	switch role {
+	case metriport.RoleConsolidated:
+		return db.PurposeConsolidated
+	case metriport.RoleDocument:
+		return db.PurposeDocument
+	case metriport.RoleImportResult:
+		return db.PurposeImport
+	case metriport.RoleMessage:
+		return db.PurposeMessage
+	case metriport.RoleAttachment:
+		return db.PurposeAttachment
+	case metriport.RoleRecord:
+	}
+	switch kinds[t] {
+	case care.Pharmacy:
+		return db.PurposePharmacy
+	case care.Lab:
+		return db.PurposeLab
+	case care.Summary:
+		return db.PurposeSummary
+	default:
+		return db.PurposeADT
+	}
 }
 
 func (r *reading) fill(e metriport.Envelope, event metriport.Event) error {

@@ -103,9 +103,12 @@ func pdfLetter(r *rand.Rand, p person, title string, at time.Time) []byte {
 	return pdf(page.String())
 }
 
-func pdf(page string) []byte {
+func pdf(page string) []byte { return pdfThat("", page) }
+
+// pdfThat is a PDF of one page that does something when it is opened; "" = nothing.
+func pdfThat(does, page string) []byte {
 	objects := []string{
-		"<< /Type /Catalog /Pages 2 0 R >>",
+		"<< /Type /Catalog /Pages 2 0 R " + does + ">>",
 		"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
 		"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
 		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(page), page),

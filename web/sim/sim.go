@@ -51,7 +51,7 @@ func New(o Options) *Sim {
 
 // Store serves the presigned objects that the messages point at: GET and HEAD under /objects/, with ranges. A URL with
 // a wrong signature or past its life is answered 403 with the object store's XML. Beside it stands the document
-// endpoint that gives a fresh URL to a caller with an x-api-key.
+// endpoint that gives a fresh URL to a caller with an x-api-key, and what [Sim.Hostile] leads to.
 func (s *Sim) Store() http.Handler { return s.store.handler() }
 
 func (s *Sim) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }

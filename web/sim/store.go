@@ -110,6 +110,7 @@ func (s *store) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /objects/{id}/{name}", s.serve)
 	mux.HandleFunc("GET /medical/v1/document/download-url", s.freshen)
+	mux.HandleFunc("GET /hostile/{name}", s.hostile)
 	return mux
 }
 

@@ -94,7 +94,7 @@ func StartIn(t testing.TB, dir string, change ...func(*web.Config)) *Server {
 		t.Fatal(err)
 	}
 	cfg := web.Config{
-		Addr: "127.0.0.1:0", Keys: []intake.Key{{Value: Key}}, Zone: zone, Now: s.Clock.Now,
+		DataDir: dir, Addr: "127.0.0.1:0", Keys: []intake.Key{{Value: Key}}, Zone: zone, Now: s.Clock.Now,
 		Log: slog.New(slog.NewTextHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {

@@ -1,0 +1,26 @@
+package db
+
+import (
+	"context"
+	"fmt"
+)
+
+// Action is what a person did with somebody's data.
+type Action string
+
+// The actions that leave a trace.
+const (
+	ActionView     Action = "view"     // looked at a patient's page
+	ActionDownload Action = "download" // took a file
+	ActionPreview  Action = "preview"  // read a file on the screen
+	ActionCorrect  Action = "correct"  // set a name or birth date by hand
+	ActionSearch   Action = "search"   // looked for a patient; the words are not kept
+)
+
+// Audit notes that a person did something. object names a thing by its id, "" = none.
+func (tx *Tx) Audit(ctx context.Context, userID int64, action Action, patientID, object string) error {
+	if _, err := tx.exec(ctx, `INSERT INTO audit (at, user_id, action, patient_id, object) VALUES (?, ?, ?, ?, ?)`, tx.Now, userID, action, patientID, object); err != nil {
+		return fmt.Errorf("noting who looked: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,420 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"carebell/db"
+)
+
+// How downloads are run.
+const (
+	atOnce      = 8
+	firstPause  = time.Second      // before the second try; it doubles
+	longestWait = 30 * time.Second // between tries
+	lastTries   = 3                // for answers that will hardly change, such as 404
+	diskFloor   = 512 << 20        // bytes that must stay free; webhooks need them
+	tellEvery   = 500 * time.Millisecond
+)
+
+// Reader reads the facts of a stored file, as JSON; nil where it holds none. It is called outside of any transaction.
+type Reader func(d db.Download, content io.Reader) (facts []byte, err error)
+
+// Archive fetches due downloads and keeps them.
+type Archive struct {
+	db      *db.DB
+	vault   *Vault
+	fetcher *Fetcher
+	read    Reader
+	apply   func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
+	now     func() time.Time
+	log     *slog.Logger
+	wake    chan struct{}
+	free    func() (int64, error) // free bytes of the disk
+	key     APIKey
+	retain  time.Duration
+
+	mu       sync.Mutex
+	progress map[int64]Progress
+	full     bool
+}
+
+// Progress is how far a running fetch is.
+type Progress struct{ Done, Total int64 } // bytes; Total 0 = not announced
+
+// Options say what an archive works with.
+type Options struct {
+	Vault   *Vault
+	Fetcher *Fetcher
+	Read    Reader
+	// Apply takes facts into the chart, in the transaction that says that the file is stored.
+	Apply func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
+	Now   func() time.Time
+	Log   *slog.Logger
+
+	APIKey APIKey        // "" = no fresh links for documents
+	Retain time.Duration // how long files are kept; 0 = for ever
+}
+
+// New makes an archive; [Archive.Run] starts it.
+func New(d *db.DB, o Options) *Archive {
+	return &Archive{
+		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, apply: o.Apply, now: o.Now, log: o.Log,
+		wake: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
+	}
+}
+
+// Wake says that downloads may have become due. It never blocks.
+func (a *Archive) Wake() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Progress returns how far a running fetch is.
+func (a *Archive) Progress(id int64) (Progress, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p, ok := a.progress[id]
+	return p, ok
+}
+
+// DiskFull says whether fetching rests because the disk is nearly full.
+func (a *Archive) DiskFull() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.full
+}
+
+// Open returns the content of a stored download.
+func (a *Archive) Open(d db.Download) (io.ReadCloser, error) { return a.vault.Open(d.File) }
+
+// Run fetches until ctx ends, and waits for what is under way to stop.
+func (a *Archive) Run(ctx context.Context) error {
+	if err := a.db.Write(ctx, func(tx *db.Tx) error { return tx.ResumeDownloads(ctx) }); err != nil && ctx.Err() == nil {
+		a.log.Error("interrupted downloads could not be resumed", "error", err)
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	slots := make(chan struct{}, atOnce)
+	sweeping := time.NewTicker(sweepEvery)
+	defer sweeping.Stop()
+	a.sweep(ctx)
+	for {
+		wait := a.dispatch(ctx, slots, &running)
+		timer := time.NewTimer(wait)
+		select {
+		case <-a.wake:
+		case <-timer.C:
+		case <-sweeping.C:
+			a.sweep(ctx)
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		timer.Stop()
+	}
+}
+
+// dispatch starts what is due and returns how long to rest where nothing wakes it.
+func (a *Archive) dispatch(ctx context.Context, slots chan struct{}, running *sync.WaitGroup) time.Duration {
+	const idle = time.Minute
+	open := cap(slots) - len(slots)
+	if open == 0 {
+		return idle // the end of a running one wakes
+	}
+	if !a.roomOnDisk() {
+		return 10 * time.Second
+	}
+	var due []db.Download
+	var next time.Time
+	err := a.db.Write(ctx, func(tx *db.Tx) (err error) {
+		due, next, err = tx.TakeDownloads(ctx, open)
+		return err
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			a.log.Error("due downloads could not be taken; trying again", "error", err)
+		}
+		return time.Second
+	}
+	for _, d := range due {
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots; a.Wake() }()
+			a.one(ctx, d)
+		})
+	}
+	if next.IsZero() || len(due) == open {
+		return idle
+	}
+	return min(max(next.Sub(a.now()), 10*time.Millisecond), idle)
+}
+
+func (a *Archive) roomOnDisk() bool {
+	free, err := a.free()
+	full := err == nil && free < diskFloor
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if full != a.full {
+		if a.full = full; full {
+			a.log.Error("the disk is nearly full: downloads rest, webhooks still come in", "freeBytes", free)
+		} else {
+			a.log.Info("the disk has room again: downloads go on", "freeBytes", free)
+		}
+	}
+	return !full
+}
+
+// one fetches one download and writes down how that ended.
+func (a *Archive) one(ctx context.Context, d db.Download) {
+	began := a.now()
+	defer func() {
+		a.mu.Lock()
+		delete(a.progress, d.ID)
+		a.mu.Unlock()
+		if p := recover(); p != nil {
+			a.log.Error("a download panicked", "download", d.ID, "panic", fmt.Sprintf("%T", p))
+			a.end(d, db.FetchFailed, "Carebell could not handle this file")
+		}
+	}()
+	err := a.fetch(ctx, &d)
+	if ctx.Err() != nil {
+		return // it stays "fetching" and is resumed at the next start
+	}
+	switch outcome, reason := a.judge(d, err); outcome {
+	case db.FetchStored:
+		a.log.Info("download stored", "download", d.ID, "purpose", d.Purpose, "size", d.Size, "took", a.now().Sub(began).Round(time.Millisecond))
+	case db.FetchQueued:
+		pause := min(firstPause<<min(d.Tries, 10), longestWait)
+		a.write(d, func(ctx context.Context, tx *db.Tx) error {
+			return tx.RetryDownload(ctx, d, reason, a.now().Add(pause))
+		})
+	default:
+		a.log.Warn("download ended", "download", d.ID, "purpose", d.Purpose, "state", outcome, "reason", reason)
+		a.end(d, outcome, reason)
+	}
+}
+
+func (a *Archive) end(d db.Download, state db.Fetch, reason string) {
+	d.State, d.Reason = state, reason
+	a.write(d, func(ctx context.Context, tx *db.Tx) error { return tx.EndDownload(ctx, d) })
+}
+
+func (a *Archive) write(d db.Download, f func(ctx context.Context, tx *db.Tx) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := a.db.Write(ctx, func(tx *db.Tx) error { return f(ctx, tx) }); err != nil {
+		a.log.Error("the state of a download could not be written; it is fetched again after the next start", "download", d.ID, "error", err)
+	}
+}
+
+// judge decides what follows from how a fetch ended. Tries in d counts those before this one.
+func (a *Archive) judge(d db.Download, err error) (db.Fetch, string) {
+	alive := a.now().Before(d.ExpiresAt)
+	var refused RefusedError
+	var status StatusError
+	var disk *diskError
+	switch {
+	case err == nil:
+		return db.FetchStored, ""
+	case errors.As(err, &refused):
+		return db.FetchRefused, refused.Reason
+	case errors.Is(err, ErrTooLarge):
+		return db.FetchFailed, fmt.Sprintf("larger than %d MiB", a.fetcher.maxSize>>20)
+	case errors.Is(err, errEmpty):
+		return db.FetchFailed, "the origin sent an empty file"
+	case errors.As(err, &disk):
+		return db.FetchQueued, "our disk did not take it"
+	case errors.Is(err, ErrExpired):
+		return db.FetchExpired, ""
+	case errors.As(err, &status) && status.Status < http.StatusInternalServerError && status.Status != http.StatusTooManyRequests && d.Tries+1 >= lastTries:
+		return db.FetchFailed, err.Error()
+	case alive:
+		return db.FetchQueued, err.Error()
+	case errors.As(err, &status), errors.Is(err, ErrCutShort), errors.Is(err, ErrStalled):
+		return db.FetchFailed, err.Error()
+	default:
+		return db.FetchExpired, err.Error()
+	}
+}
+
+var errEmpty = errors.New("empty")
+
+// fetch gets the content into the vault, reads its facts, and writes both down in one transaction.
+func (a *Archive) fetch(ctx context.Context, d *db.Download) error {
+	limit, cancel := context.WithDeadlineCause(ctx, a.deadline(*d), ErrStalled)
+	defer cancel()
+	w, err := a.vault.Create()
+	if err != nil {
+		return &diskError{err}
+	}
+	defer w.Discard()
+	meter := &meter{archive: a, download: *d, to: w}
+	get := func(link string) (Fetched, error) {
+		return a.fetcher.Fetch(limit, link, d.Purpose == db.PurposeConsolidated, func(f Fetched) { meter.total = max(f.Length, 0) }, meter)
+	}
+	got, err := get(d.URL)
+	if a.renewable(*d, err) { // nothing was written: these end before the first byte
+		link, e := a.fetcher.fresh(limit, d.APIURL, a.key)
+		if e != nil {
+			return e
+		}
+		got, err = get(link)
+	}
+	if err != nil {
+		return err
+	}
+	if w.Size() == 0 {
+		return errEmpty
+	}
+	if d.ClaimedType == "" {
+		d.ClaimedType = got.Type
+	}
+	d.Size, d.SHA256, d.SniffedType = w.Size(), w.Sum(), Sniff(meter.head)
+	if err := w.Keep(); err != nil {
+		return &diskError{err}
+	}
+	d.File, d.State, d.Reason = w.Name, db.FetchStored, ""
+	facts := a.facts(*d)
+	return a.keep(d, facts)
+}
+
+// deadline bounds one fetch: the link's life, and for a large file time to finish what began while it lived.
+func (a *Archive) deadline(d db.Download) time.Time {
+	const least = 2 * time.Minute
+	until := max(d.ExpiresAt.Sub(a.now()), least)
+	return time.Now().Add(until) //nolint:forbidigo // a deadline of the network, not of the clinic
+}
+
+// facts reads what a file says. A file that cannot be read is kept all the same.
+func (a *Archive) facts(d db.Download) (facts []byte) {
+	defer func() {
+		if p := recover(); p != nil { // the value may quote the file
+			a.log.Error("reading a stored file panicked; it is kept", "download", d.ID, "purpose", d.Purpose, "panic", fmt.Sprintf("%T", p))
+			facts = nil
+		}
+	}()
+	r, err := a.vault.Open(d.File)
+	if err != nil {
+		a.log.Error("a stored file could not be opened", "download", d.ID, "error", err)
+		return nil
+	}
+	defer func() { _ = r.Close() }()
+	facts, err = a.read(d, r)
+	if err != nil {
+		a.log.Warn("a stored file could not be read; it is kept", "download", d.ID, "purpose", d.Purpose, "error", err)
+	}
+	return facts
+}
+
+// keep writes down that d is stored. The same content is kept once.
+func (a *Archive) keep(d *db.Download, facts []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	fresh := d.File
+	err := a.db.Write(ctx, func(tx *db.Tx) error {
+		same, err := tx.StoredContent(ctx, d.SHA256)
+		if err != nil {
+			return err
+		}
+		if same != "" {
+			d.File = same
+		}
+		if err := tx.EndDownload(ctx, *d); err != nil || facts == nil {
+			return err
+		}
+		if err := tx.SaveRecord(ctx, d.ID, facts); err != nil {
+			return err
+		}
+		err = tx.Savepoint(ctx, func() error { return a.apply(ctx, tx, *d, facts) })
+		if err == nil || errors.Is(err, db.ErrTakenBack) || a.db.BrokenBy() != nil {
+			return err
+		}
+		a.log.Error("what a stored file says could not be taken into the chart; it is kept", "download", d.ID, "error", err)
+		return nil
+	})
+	if err != nil || d.File != fresh {
+		err = errors.Join(err, a.vault.Remove(fresh))
+	}
+	if err != nil {
+		return &diskError{err}
+	}
+	return nil
+}
+
+// meter counts what comes in, keeps its first bytes, and tells screens how far it is.
+type meter struct {
+	archive  *Archive
+	download db.Download
+	to       io.Writer
+	head     []byte
+	done     int64
+	total    int64
+	told     time.Time
+}
+
+func (m *meter) Write(p []byte) (int, error) {
+	if room := sniffLength - len(m.head); room > 0 {
+		m.head = append(m.head, p[:min(room, len(p))]...)
+	}
+	n, err := m.to.Write(p)
+	m.done += int64(n)
+	if err != nil {
+		return n, &diskError{err}
+	}
+	m.tell()
+	return n, nil
+}
+
+func (m *meter) tell() {
+	a := m.archive
+	a.mu.Lock()
+	a.progress[m.download.ID] = Progress{Done: m.done, Total: m.total}
+	a.mu.Unlock()
+	now := a.now()
+	if m.told.IsZero() {
+		m.told = now
+	}
+	if now.Sub(m.told) < tellEvery {
+		return
+	}
+	m.told = now
+	a.write(m.download, func(ctx context.Context, tx *db.Tx) error { return tx.TouchDownload(ctx, m.download) })
+}
+
+// sniffLength is how many first bytes tell the type of a file.
+const sniffLength = 512
+
+// Sniff returns the media type that content looks like by its first bytes; what is not known is
+// application/octet-stream.
+func Sniff(head []byte) string {
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+	lower := bytes.ToLower(text)
+	switch {
+	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[")):
+		return "application/json"
+	case bytes.HasPrefix(head, []byte("II*\x00")), bytes.HasPrefix(head, []byte("MM\x00*")):
+		return "image/tiff"
+	case bytes.Contains(lower[:min(len(lower), 256)], []byte("<clinicaldocument")), bytes.HasPrefix(lower, []byte("<?xml")):
+		if bytes.Contains(lower, []byte("<svg")) {
+			return "image/svg+xml"
+		}
+		return "application/xml"
+	case bytes.HasPrefix(lower, []byte("<svg")):
+		return "image/svg+xml"
+	}
+	return mediaType(http.DetectContentType(head))
+}
+
+// Fingerprint shows a hash as people compare it.
+func Fingerprint(sum []byte) string { return hex.EncodeToString(sum) }

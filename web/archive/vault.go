@@ -1,0 +1,234 @@
+package archive
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tink-crypto/tink-go/v2/streamingaead/subtle"
+)
+
+// Files are encrypted with AES-256-GCM in chunks of this size, each authenticated, so that a large file is read and
+// written in little memory and a damaged or cut one is noticed.
+const chunkSize = 64 << 10
+
+// keySize is 256 bits.
+const keySize = 32
+
+// Vault is the folder of encrypted files. A file has a random name of its own, and appears under it only when it is
+// whole and on the disk.
+type Vault struct {
+	dir    string
+	cipher *subtle.AESGCMHKDF
+}
+
+// OpenVault opens the folder "files" in the data folder. key is the data key as text, or "" for the key file
+// "data.key", which is made at the first start. Errors are one sentence that says what to do.
+func OpenVault(dataDir, key string) (*Vault, error) {
+	secret, err := dataKey(dataDir, key)
+	if err != nil {
+		return nil, err
+	}
+	cipher, err := subtle.NewAESGCMHKDF(secret, "SHA256", keySize, chunkSize, 0)
+	if err != nil {
+		return nil, err
+	}
+	v := &Vault{dir: filepath.Join(dataDir, "files"), cipher: cipher}
+	if err := os.MkdirAll(v.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the folder %s for downloads: %w; make the data folder writable", v.dir, err)
+	}
+	if err := v.checkKey(); err != nil {
+		return nil, err
+	}
+	return v, v.sweep()
+}
+
+const keyFile = "data.key"
+
+func dataKey(dir, text string) ([]byte, error) {
+	if text != "" {
+		return decodeKey(text, "CAREBELL_DATA_KEY")
+	}
+	path := filepath.Join(dir, keyFile)
+	b, err := os.ReadFile(path) //nolint:gosec // our own folder
+	if errors.Is(err, os.ErrNotExist) {
+		return makeKey(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the key file %s: %w; make it readable for this user alone", path, err)
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("the key file %s can be read by other users: chmod 600 it", path)
+	}
+	return decodeKey(string(b), path)
+}
+
+func decodeKey(text, from string) ([]byte, error) {
+	text = strings.TrimSpace(text)
+	for _, decode := range []func(string) ([]byte, error){base64.StdEncoding.DecodeString, base64.RawURLEncoding.DecodeString, hex.DecodeString} {
+		if b, err := decode(text); err == nil && len(b) == keySize {
+			return b, nil
+		}
+	}
+	return nil, fmt.Errorf("%s is not a data key: it must be 32 bytes as base64 or hex, like the output of openssl rand -base64 32", from)
+}
+
+func makeKey(path string) ([]byte, error) {
+	secret := make([]byte, keySize)
+	_, _ = rand.Read(secret)                                              // never fails: crypto/rand ends the process instead
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // our own folder
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the key file %s: %w; make the data folder writable", path, err)
+	}
+	_, err = f.WriteString(base64.StdEncoding.EncodeToString(secret) + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot write the key file %s: %w", path, err), os.Remove(path)) //nolint:gosec // our own folder
+	}
+	return secret, syncDir(filepath.Dir(path))
+}
+
+// checkName is a file that only the right key can read, so that a wrong key stops the start instead of every download.
+const checkName = "key-check"
+
+func (v *Vault) checkKey() error {
+	r, err := v.Open(checkName)
+	if errors.Is(err, os.ErrNotExist) {
+		w, err := v.create(checkName)
+		if err != nil {
+			return err
+		}
+		defer w.Discard()
+		if _, err := io.WriteString(w, checkName); err != nil {
+			return err
+		}
+		return w.Keep()
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	if b, err := io.ReadAll(r); err != nil || string(b) != checkName {
+		return errors.New("the data key is not the one that the stored downloads were encrypted with: set CAREBELL_DATA_KEY to the right one, or put back the file data.key")
+	}
+	return nil
+}
+
+const unfinished = ".part"
+
+// sweep removes what a crash left half-written.
+func (v *Vault) sweep() error {
+	left, err := filepath.Glob(filepath.Join(v.dir, "*"+unfinished))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
+// Writer takes the content of a new file. Nothing is there under its name before Keep.
+type Writer struct {
+	Name string // random; the file's name in the vault
+
+	vault  *Vault
+	file   *os.File
+	sealed io.WriteCloser
+	sum    hash.Hash
+	size   int64
+}
+
+// Create begins a new file under a random name.
+func (v *Vault) Create() (*Writer, error) { return v.create(strings.ToLower(rand.Text())) }
+
+func (v *Vault) create(name string) (*Writer, error) {
+	f, err := os.OpenFile(v.path(name)+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := v.cipher.NewEncryptingWriter(f, []byte(name))
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	return &Writer{Name: name, vault: v, file: f, sealed: sealed, sum: sha256.New()}, nil
+}
+
+// Write implements [io.Writer].
+func (w *Writer) Write(p []byte) (int, error) {
+	n, err := w.sealed.Write(p)
+	w.sum.Write(p[:n])
+	w.size += int64(n)
+	return n, err
+}
+
+// Size is how many bytes were written, before encryption.
+func (w *Writer) Size() int64 { return w.size }
+
+// Sum is the SHA-256 of what was written, before encryption.
+func (w *Writer) Sum() []byte { return w.sum.Sum(nil) }
+
+// Keep ends the file, brings it to the disk and gives it its name.
+func (w *Writer) Keep() error {
+	err := errors.Join(w.sealed.Close(), w.file.Sync(), w.file.Close())
+	part := w.file.Name()
+	w.file = nil
+	if err != nil {
+		return errors.Join(err, os.Remove(part))
+	}
+	if err := os.Rename(part, w.vault.path(w.Name)); err != nil {
+		return err
+	}
+	return syncDir(w.vault.dir)
+}
+
+// Discard removes the file where Keep was not called. It may always be deferred.
+func (w *Writer) Discard() {
+	if w.file != nil {
+		_ = w.file.Close()
+		_ = os.Remove(w.file.Name())
+		w.file = nil
+	}
+}
+
+// reader closes the file behind the decryption.
+type reader struct {
+	io.Reader
+	io.Closer
+}
+
+// Open returns the content of a file. Reading fails, before a wrong byte is given out, where the file is damaged.
+func (v *Vault) Open(name string) (io.ReadCloser, error) {
+	f, err := os.Open(v.path(name))
+	if err != nil {
+		return nil, err
+	}
+	plain, err := v.cipher.NewDecryptingReader(f, []byte(name))
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return reader{plain, f}, nil
+}
+
+// Remove deletes a file; one that is not there is no error.
+func (v *Vault) Remove(name string) error {
+	if err := os.Remove(v.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// path never leaves the folder: names are our own, and only their last part counts.
+func (v *Vault) path(name string) string { return filepath.Join(v.dir, filepath.Base(name)) }
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir) //nolint:gosec // our own folder
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,82 @@
+package fhir
+
+// Communication is a message between people. Source: FHIR R4 Communication.
+type Communication struct {
+	ID          string       `json:"id,omitempty"`
+	Status      string       `json:"status,omitempty"`
+	Topic       string       `json:"topic,omitempty"`    // topic in words: the subject line
+	Category    string       `json:"category,omitempty"` // category[0] in words
+	Sender      string       `json:"sender,omitempty"`
+	Recipients  []string     `json:"recipients,omitempty"`
+	Sent        Time         `json:"sent,omitzero"`
+	Received    Time         `json:"received,omitzero"`
+	Medium      []string     `json:"medium,omitempty"`      // in words
+	Texts       []string     `json:"texts,omitempty"`       // payload.contentString, then note, without markup
+	Attachments []Attachment `json:"attachments,omitempty"` // payload.contentAttachment, contentReference → DocumentReference
+	PatientID   string       `json:"patientId,omitempty"`   // subject, where it is a Patient: in the file or not
+}
+
+type communication struct {
+	Communication
+	subject, sender ref
+	recipients      []ref
+	files           []ref
+}
+
+func (f *communication) when() Time {
+	if !f.Sent.IsZero() {
+		return f.Sent
+	}
+	return f.Received
+}
+func (f *communication) ident() string { return f.ID }
+
+func (c *from) communication(id string, n *node) *communication {
+	f := &communication{
+		Communication: Communication{
+			ID: id, Status: c.code(n.get("status")),
+			Topic: c.concept(n.get("topic")).Text, Category: c.concept(n.get("category").first()).Text,
+			Sent: c.time(n.get("sent")), Received: c.time(n.get("received")),
+			Medium: c.concepts(n.get("medium"), maxIdentifiers),
+		},
+		subject: c.ref(n.get("subject")), sender: c.ref(n.get("sender")),
+		recipients: c.refs(n.get("recipient"), maxParts),
+	}
+	for i, p := range n.get("payload").all() {
+		if i == maxParts {
+			c.r.cut()
+			break
+		}
+		if text := c.text(p.get("contentString")); text != "" {
+			f.Texts = append(f.Texts, text)
+		}
+		if a, ok := c.attachment(p.get("contentAttachment")); ok {
+			f.Attachments = append(f.Attachments, a)
+		}
+		if to := c.ref(p.get("contentReference")); to != (ref{}) {
+			f.files = append(f.files, to)
+		}
+	}
+	f.Texts = append(f.Texts, c.notes(n.get("note"))...)
+	return f
+}
+
+func (r *reader) finishCommunication(f *communication) Communication {
+	c := &from{r: r}
+	f.PatientID = r.idOf(f.subject, "Patient")
+	f.Sender = r.named(f.sender, people...)
+	for _, to := range f.recipients {
+		f.Recipients = c.add(f.Recipients, r.named(to, people...), maxParts)
+	}
+	for _, to := range f.files {
+		k := r.find(to, "DocumentReference")
+		if k == nil {
+			f.Attachments = append(f.Attachments, Attachment{Title: to.display, URL: to.to})
+			continue
+		}
+		if d, ok := k.item.(*document); ok {
+			f.Attachments = append(f.Attachments, d.Attachments...)
+		}
+	}
+	return f.Communication
+}

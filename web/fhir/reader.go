@@ -1,0 +1,264 @@
+package fhir
+
+import "strconv"
+
+// What all facts together may cost in memory, by estimate; and either index of what is only referred to.
+const (
+	maxKept    = 10 << 20
+	maxIndexed = 2 << 20
+	baseCost   = 600 // of one resource without its words
+)
+
+// reader collects facts until the whole file is known, then resolves their references.
+type reader struct {
+	facts   Facts
+	entry   int               // entries and contained resources seen
+	spent   int               // what the kept facts cost
+	indexed int               // what people, places and medications cost in the index beside them
+	asides  int               // what resources of other types cost in it
+	told    int               // what the results of all reports cost when written out
+	index   map[string]*known // by fullUrl, Type/id and "<n>#id"
+	words   map[string]string // short words that recur: one copy of each
+
+	patients       []*patient
+	encounters     shelf[*encounter]
+	conditions     shelf[*condition]
+	dispenses      shelf[*dispense]
+	prescriptions  shelf[*prescription]
+	reports        shelf[*report]
+	observations   shelf[*observation]
+	communications shelf[*communication]
+	documents      shelf[*document]
+	summary        *composition // the one that is shown
+	about          *known       // the patient
+}
+
+func newReader() *reader {
+	return &reader{
+		facts:          Facts{Counts: Counts{}},
+		index:          map[string]*known{},
+		words:          map[string]string{},
+		encounters:     shelf[*encounter]{most: maxEncounters},
+		conditions:     shelf[*condition]{most: maxConditions},
+		dispenses:      shelf[*dispense]{most: maxDispenses},
+		prescriptions:  shelf[*prescription]{most: maxPrescriptions},
+		reports:        shelf[*report]{most: maxReports},
+		observations:   shelf[*observation]{most: maxObservations},
+		communications: shelf[*communication]{most: maxCommunications},
+		documents:      shelf[*document]{most: maxDocuments},
+	}
+}
+
+// cut notes that something was left out.
+func (r *reader) cut() { r.facts.Truncated = true }
+
+// header takes what the bundle says of itself.
+func (r *reader) header(top *node) {
+	if kind := top.get("resourceType").str(); kind != "Bundle" && kind != "" {
+		return
+	}
+	c := &from{r: r}
+	r.facts.BundleType = c.code(top.get("type"))
+	r.facts.Timestamp = c.time(top.get("timestamp"))
+}
+
+// top takes the top-level object: the frame of a bundle, or a bare resource.
+func (r *reader) top(top *node) {
+	switch top.get("resourceType").str() {
+	case "":
+	case "Bundle":
+		r.header(top)
+		r.inner(top)
+	default:
+		r.resource(top, "")
+	}
+}
+
+// inner takes the entries of a bundle that was read as a whole.
+func (r *reader) inner(bundle *node) {
+	for _, e := range bundle.get("entry").all() {
+		r.entryOf(&e)
+	}
+}
+
+// entryOf takes one element of Bundle.entry.
+func (r *reader) entryOf(e *node) {
+	full := e.get("fullUrl").str()
+	switch body := e.get("resource"); {
+	case body != nil:
+		r.resource(body, full)
+	case e.get("resourceType") != nil:
+		r.resource(e, full)
+	}
+}
+
+func (r *reader) resource(body *node, full string) {
+	kind := body.get("resourceType").str()
+	if kind == "" {
+		return
+	}
+	r.count(kind)
+	if kind == "Bundle" {
+		r.inner(body)
+		return
+	}
+	r.entry++
+	c := &from{r: r, entry: r.entry}
+	id := c.take(body.get("id"), maxID)
+	if len(full) > maxURL {
+		full = ""
+	}
+	c.base = serverOf(full, kind, id)
+	for _, inside := range body.get("contained").all() {
+		kind, id := inside.get("resourceType").str(), inside.get("id").str()
+		if kind != "" && id != "" && len(id) <= maxID {
+			c.keep(kind, id, "", []string{strconv.Itoa(c.entry) + "#" + id}, &inside)
+		}
+	}
+	c.keep(kind, id, full, nil, body)
+	r.relieve()
+}
+
+const maxKinds = 64
+
+func (r *reader) count(kind string) {
+	if _, ok := r.facts.Counts[kind]; !ok && (!typeName(kind) || len(r.facts.Counts) >= maxKinds) {
+		kind = "other"
+	}
+	r.facts.Counts[kind]++
+}
+
+// keep takes one resource by its type. Contained ones have their own keys, and are only there to be referred to.
+func (c *from) keep(kind, id, full string, contained []string, n *node) {
+	r, listed := c.r, contained == nil
+	k := &known{kind: kind, id: id, full: full, keys: contained, spent: r.spent}
+	if listed {
+		k.keys = keys(kind, id, full)
+		if r.repeated(k) {
+			return
+		}
+	}
+	switch {
+	case kind == "Observation":
+		v := c.observation(id, n, listed)
+		v.size = r.spent - k.spent + baseCost
+		k.item, k.label = v, v.Code.Text
+		shelve(r, &r.observations, v, k)
+	case kind == "MedicationRequest":
+		v := c.prescription(id, n, listed)
+		k.item, k.label, k.code = v, v.Drug.Text, v.Drug
+		shelve(r, &r.prescriptions, v, k)
+	case kind == "Condition":
+		v := c.condition(id, n, listed)
+		k.label, k.code = v.Text, v.Concept
+		shelve(r, &r.conditions, v, k)
+	case kind == "DiagnosticReport":
+		v := c.report(id, n, listed)
+		k.item, k.label = v, v.Code.Text
+		shelve(r, &r.reports, v, k)
+	case kind == "DocumentReference":
+		v := c.document(id, n, listed)
+		k.item, k.label = v, v.Description
+		shelve(r, &r.documents, v, k)
+	case !listed:
+		c.describe(k, n)
+	case kind == "Encounter":
+		shelve(r, &r.encounters, c.encounter(id, n), k)
+	case kind == "MedicationDispense":
+		v := c.dispense(id, n)
+		k.label, k.code = v.Drug.Text, v.Drug
+		shelve(r, &r.dispenses, v, k)
+	case kind == "Communication":
+		shelve(r, &r.communications, c.communication(id, n), k)
+	case kind == "Composition":
+		c.composition(id, n)
+	case kind == "Patient" && len(r.patients) == maxPatients:
+		r.cut()
+	case kind == "Patient":
+		r.patients = append(r.patients, &patient{c.patient(id, n), k})
+		c.describe(k, n)
+	default:
+		c.describe(k, n)
+	}
+}
+
+// shelve keeps a fact and lets others find it.
+func shelve[T fact](r *reader, s *shelf[T], v T, k *known) {
+	r.spent += baseCost
+	r.register(k)
+	s.put(r, held[T]{v, k.keys, r.spent - k.spent})
+}
+
+// repeated says whether the same resource was met before: the first one counts. One with the same Type/id from another
+// server is another resource, and a bare reference to either cannot be resolved.
+func (r *reader) repeated(k *known) bool {
+	for _, key := range k.keys {
+		old := r.index[key]
+		if old != nil && !old.unclear && old.id == k.id && (old.full == k.full || old.full == "" || k.full == "") {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) register(k *known) {
+	for _, key := range k.keys {
+		if r.index[key] != nil {
+			r.index[key] = &known{unclear: true}
+			continue
+		}
+		r.index[key] = k
+	}
+}
+
+// describe puts a resource that is no fact of its own in the index, as much of it as others need.
+func (c *from) describe(k *known, n *node) {
+	r := c.r
+	budget := &r.indexed
+	switch k.kind {
+	case "Practitioner", "RelatedPerson", "Patient":
+		k.label = c.humanName(n.get("name"), true)
+	case "Organization", "HealthcareService", "CareTeam", "Group":
+		k.label = c.line(n.get("name"))
+	case "Device":
+		k.label = c.line(n.get("deviceName").first().get("name"))
+	case "PractitionerRole":
+		k.parent, k.owner = c.ref(n.get("practitioner")), c.ref(n.get("organization"))
+	case "Location":
+		k.label = c.line(n.get("name"))
+		k.parent, k.owner = c.ref(n.get("partOf")), c.ref(n.get("managingOrganization"))
+		k.place = c.concept(n.get("physicalType"))
+	case "Medication":
+		k.code = c.concept(n.get("code"))
+		k.label = k.code.Text
+	default: // the sections of a document may name it
+		k.label, k.parent = c.saying(n), c.ref(n.get("medicationReference"))
+		budget = &r.asides
+	}
+	cost := r.spent - k.spent
+	r.spent = k.spent // it is counted apart
+	for _, key := range k.keys {
+		cost += len(key) + 200
+	}
+	if *budget+cost > maxIndexed {
+		*budget = 2 * maxIndexed // full from now on
+		return
+	}
+	*budget += cost
+	r.register(k)
+}
+
+// saying is what a resource of any kind is, in words.
+func (c *from) saying(n *node) string {
+	for _, name := range []string{"code", "medicationCodeableConcept", "vaccineCode", "type"} {
+		if concept := c.concept(n.get(name).first()); concept.Text != "" {
+			return concept.Text
+		}
+	}
+	for _, name := range []string{"title", "description", "name"} {
+		if text := c.line(n.get(name)); text != "" {
+			return text
+		}
+	}
+	return ""
+}
