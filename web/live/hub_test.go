@@ -277,6 +277,9 @@ func TestSlowReaderCostsNothing(t *testing.T) {
 		defer b.stop()
 		idle := b.dial(t) // never reads
 		defer func() { _ = idle.Close() }()
+		for turn.Load() == 0 { // its handler is the first one
+			time.Sleep(time.Millisecond)
+		}
 		reader := b.dial(t)
 		defer func() { _ = reader.Close() }()
 		text(t, reader)
