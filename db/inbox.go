@@ -146,12 +146,12 @@ func (in *Inbox) run() {
 	for {
 		select {
 		case d := <-in.queue:
-			in.commit(in.collect(nil, d), false)
+			in.commit([]*delivery{d}, false)
 		case <-in.stop:
 			for {
 				select {
 				case d := <-in.queue:
-					in.commit(in.collect(nil, d), false)
+					in.commit([]*delivery{d}, false)
 				default:
 					return
 				}
@@ -161,8 +161,7 @@ func (in *Inbox) run() {
 }
 
 // collect adds what already waits to group, without waiting for more.
-func (in *Inbox) collect(group []*delivery, first ...*delivery) []*delivery {
-	group = append(group, first...)
+func (in *Inbox) collect(group []*delivery) []*delivery {
 	size := 0
 	for _, d := range group {
 		size += len(d.stored)
@@ -185,7 +184,7 @@ func (in *Inbox) commit(group []*delivery, alone bool) {
 	last, lastRepeat := in.last, in.lastRepeat
 	err := in.db.Write(context.Background(), func(tx *Tx) error {
 		if !alone {
-			group = in.collect(group) // while the connection was busy, more may have come
+			group = in.collect(group) // here, not before: while the connection was busy, more came
 		}
 		for _, d := range group {
 			if err := in.insert(tx, d); err != nil {
