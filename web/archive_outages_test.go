@@ -274,7 +274,7 @@ func TestDeadLinkToADocumentIsRenewed(t *testing.T) {
 
 // TestKeyGoesToNoOtherHost: whatever a document names as its API, and wherever that API leads.
 func TestKeyGoesToNoOtherHost(t *testing.T) {
-	other, heard := make(chan string, 10), "nothing"
+	other := make(chan string, 10)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -307,7 +307,7 @@ func TestKeyGoesToNoOtherHost(t *testing.T) {
 		}
 	}
 	select {
-	case heard = <-other:
+	case heard := <-other:
 		t.Errorf("another host was asked, with the key %q", heard)
 	default:
 	}
