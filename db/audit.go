@@ -14,6 +14,7 @@ const (
 	ActionDownload Action = "download" // took a file
 	ActionPreview  Action = "preview"  // read a file on the screen
 	ActionCorrect  Action = "correct"  // set a name or birth date by hand
+	ActionExport   Action = "export"   // took a list as a file
 	ActionSearch   Action = "search"   // looked for a patient; the words are not kept
 )
 

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -43,6 +44,8 @@ type DB struct {
 	broken     chan struct{} // closed after an I/O error: nothing more is acknowledged
 	brokenOnce sync.Once
 	brokenBy   error
+
+	statements atomic.Int64
 
 	committed func() // called after each commit that people may see
 }
@@ -231,6 +234,8 @@ type Tx struct {
 	Now     int64
 	writer  *writer
 	visible bool
+
+	statements *atomic.Int64
 }
 
 // Visible marks that people may see a difference after this transaction.
@@ -251,7 +256,7 @@ func (d *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
 	case <-ctx.Done():
 		return fmt.Errorf("waiting to write: %w", ctx.Err())
 	}
-	tx := &Tx{writer: d.writer}
+	tx := &Tx{writer: d.writer, statements: &d.statements}
 	err := d.inTurn(ctx, tx, f)
 	if err == nil && tx.visible {
 		d.committed()
@@ -269,13 +274,13 @@ func (d *DB) transact(ctx context.Context, tx *Tx, f func(tx *Tx) error) (err er
 	if err := errors.Join(d.BrokenBy(), ctx.Err()); err != nil {
 		return err
 	}
-	if _, err := tx.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if _, err := tx.run(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	done := false
 	defer func() {
 		if !done { // an error, or a panic on its way up
-			_, e := tx.exec(ctx, "ROLLBACK")
+			_, e := tx.run(ctx, "ROLLBACK")
 			if err != nil && e != nil && !strings.Contains(e.Error(), "no transaction is active") { // SQLite rolls back by itself after some errors
 				err = errors.Join(err, e)
 			}
@@ -288,7 +293,7 @@ func (d *DB) transact(ctx context.Context, tx *Tx, f func(tx *Tx) error) (err er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if _, err := tx.exec(ctx, "COMMIT"); err != nil {
+	if _, err := tx.run(ctx, "COMMIT"); err != nil {
 		return err
 	}
 	done = true
@@ -307,6 +312,12 @@ func (tx *Tx) statement(query string) (*sql.Stmt, error) {
 }
 
 func (tx *Tx) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	tx.statements.Add(1)
+	return tx.run(ctx, query, args...)
+}
+
+// run is exec for the statements around a transaction, which are not counted.
+func (tx *Tx) run(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	s, err := tx.statement(query) //nolint:sqlclosecheck // kept for the life of the database
 	if err != nil {
 		return nil, err
@@ -315,6 +326,7 @@ func (tx *Tx) exec(ctx context.Context, query string, args ...any) (sql.Result, 
 }
 
 func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	tx.statements.Add(1)
 	s, err := tx.statement(query) //nolint:sqlclosecheck // kept for the life of the database
 	if err != nil {
 		return nil, err
@@ -323,6 +335,7 @@ func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 }
 
 func (tx *Tx) row(ctx context.Context, query string, args ...any) *sql.Row {
+	tx.statements.Add(1)
 	s, err := tx.statement(query) //nolint:sqlclosecheck // kept for the life of the database
 	if err != nil {               // fails again, with the error where Row keeps it
 		return tx.writer.conn.QueryRowContext(context.WithoutCancel(ctx), query, args...)
@@ -331,7 +344,25 @@ func (tx *Tx) row(ctx context.Context, query string, args ...any) *sql.Row {
 }
 
 // Snapshot is one consistent view of the database, read from the read-only pool.
-type Snapshot struct{ *sql.Tx }
+type Snapshot struct {
+	tx         *sql.Tx
+	statements *atomic.Int64
+}
+
+// QueryContext runs a query in this view.
+func (s Snapshot) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s.statements.Add(1)
+	return s.tx.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext runs a query for one row in this view.
+func (s Snapshot) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	s.statements.Add(1)
+	return s.tx.QueryRowContext(ctx, query, args...)
+}
+
+// Statements counts the SQL statements that ran since the start, but for those that begin and end a transaction.
+func (d *DB) Statements() int64 { return d.statements.Load() }
 
 // Read runs f on one consistent view. A long one keeps the write-ahead log from being folded in, so ctx should have a
 // deadline.
@@ -341,7 +372,7 @@ func (d *DB) Read(ctx context.Context, f func(s Snapshot) error) error {
 		return err
 	}
 	defer func() { _ = t.Rollback() }()
-	return f(Snapshot{t})
+	return f(Snapshot{t, &d.statements})
 }
 
 // watch marks the database as broken when err says that the disk failed.

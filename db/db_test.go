@@ -92,7 +92,8 @@ func TestPragmasHold(t *testing.T) {
 						t.Errorf("a reader has %s=%s (%v), want %s", name, got, err, value)
 					}
 				}
-				_, err := s.ExecContext(t.Context(), "INSERT INTO setting (name, value) VALUES ('x', 'y')")
+				var name string
+				err := s.QueryRowContext(t.Context(), "INSERT INTO setting (name, value) VALUES ('x', 'y') RETURNING name").Scan(&name)
 				if err == nil {
 					t.Error("a reader can write")
 				}

@@ -163,16 +163,9 @@ func (s Snapshot) repeats(ctx context.Context, where string, args ...any) ([]Rep
 	})
 }
 
-// LastReceived is when the sender was last heard, by any delivery; zero where never.
-func (s Snapshot) LastReceived(ctx context.Context) (time.Time, error) {
-	var last sql.NullInt64
-	err := s.QueryRowContext(ctx, `SELECT max(coalesce((SELECT received_at FROM inbox ORDER BY seq DESC LIMIT 1), 0),
-		coalesce((SELECT received_at FROM inbox_repeat ORDER BY id DESC LIMIT 1), 0))`).Scan(&last)
-	if last.Int64 == 0 {
-		last.Valid = false
-	}
-	return instant(last), err
-}
+// lastReceived is when the sender was last heard, by any delivery; NULL where never.
+const lastReceived = `nullif(max(coalesce((SELECT received_at FROM inbox ORDER BY seq DESC LIMIT 1), 0),
+	coalesce((SELECT received_at FROM inbox_repeat ORDER BY id DESC LIMIT 1), 0)), 0)`
 
 // Verified is what [DB.Verify] found to be in order.
 type Verified struct {

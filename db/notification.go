@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -112,7 +111,7 @@ func (tx *Tx) CountDeliveries(ctx context.Context, inboxSeq int64) error {
 			return err
 		}
 	}
-	return nil
+	return tx.changedItem(ctx, TopicInbox, inboxSeq, "")
 }
 
 // MarkNotification sets the state of a notification for person userID: Seen, Done, or New to take both back. It returns
@@ -222,68 +221,6 @@ func (n *Notification) scan(rows *sql.Rows) error {
 		}
 	}
 	return json.Unmarshal([]byte(moves), &n.Moves)
-}
-
-// CountNew counts the notifications nobody has seen, up to most.
-func (s Snapshot) CountNew(ctx context.Context, most int) (int, error) {
-	var n int
-	err := s.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM notification WHERE state = 0 LIMIT ?)`, most).Scan(&n)
-	return n, err
-}
-
-// Change is one numbered change of the chart: of a patient and, where not 0, of one of their notifications.
-type Change struct {
-	Seq            int64
-	PatientID      string
-	NotificationID int64
-}
-
-// keepChanges is how many changes a screen may be behind before it gets the whole list.
-const keepChanges = 20_000
-
-func (tx *Tx) changed(ctx context.Context, patientID string, notificationID int64) error {
-	tx.Visible()
-	if _, err := tx.exec(ctx, `INSERT INTO change (patient_id, notification_id) VALUES (?, ?)`, patientID, notificationID); err != nil {
-		return fmt.Errorf("numbering a change: %w", err)
-	}
-	return nil
-}
-
-// PruneChanges forgets the oldest changes.
-func (tx *Tx) PruneChanges(ctx context.Context) error {
-	_, err := tx.exec(ctx, `DELETE FROM change WHERE seq <= (SELECT coalesce(max(seq), 0) FROM change) - ?`, keepChanges)
-	return err
-}
-
-// Head is the number of the last change; 0 before the first.
-func (s Snapshot) Head(ctx context.Context) (int64, error) {
-	var n int64
-	err := s.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM change`).Scan(&n)
-	return n, err
-}
-
-// ErrTooFarBehind says that the changes asked for are no longer all there: take the whole list.
-var ErrTooFarBehind = errors.New("too far behind")
-
-// Changes lists what changed after since, up to and including head, each notification and patient once. It returns
-// [ErrTooFarBehind] where since is unknown or more than limit changes ago.
-func (s Snapshot) Changes(ctx context.Context, since, head int64, limit int) ([]Change, error) {
-	if since == head {
-		return nil, nil
-	}
-	var oldest int64
-	if err := s.QueryRowContext(ctx, `SELECT coalesce(min(seq), 0) FROM change`).Scan(&oldest); err != nil {
-		return nil, err
-	}
-	if since < oldest-1 || since > head || since < 0 || head-since > int64(limit) {
-		return nil, ErrTooFarBehind
-	}
-	rows, err := s.QueryContext(ctx, `SELECT max(seq), patient_id, notification_id FROM change WHERE seq > ? AND seq <= ?
-		GROUP BY patient_id, notification_id ORDER BY 1`, since, head)
-	if err != nil {
-		return nil, fmt.Errorf("listing changes: %w", err)
-	}
-	return collect(rows, func(c *Change) error { return rows.Scan(&c.Seq, &c.PatientID, &c.NotificationID) })
 }
 
 // TimelineKey is a notification's place in a patient's timeline: by when it happened, else was sent, else came in.

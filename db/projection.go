@@ -54,7 +54,7 @@ func (tx *Tx) SetOutcome(ctx context.Context, seq int64, status Status, reason s
 	if err != nil {
 		return fmt.Errorf("saving an outcome: %w", err)
 	}
-	return nil
+	return tx.changedItem(ctx, TopicInbox, seq, "")
 }
 
 // ErrTakenBack says that SQLite itself ended the whole transaction, as it does when the disk is full: nothing of it is

@@ -9,7 +9,8 @@
   // the top and not busy with the list, else when they ask for it.
   let held = [];
 
-  const list = () => $("#feed[data-top]");
+  // The one list of a page that takes rows live; a page of older rows takes none.
+  const list = () => $("[data-live-list][data-top]");
   const key = (row) => Number(row.dataset.key);
   const rows = (of) => [...of.children].filter((e) => e.dataset.key);
   const busy = () => window.scrollY > 80 || $("dialog[open]") || document.hidden && held.length > 0
@@ -65,9 +66,9 @@
     more.className = "more";
     more.id = "older";
     const link = document.createElement("a");
-    const how = { "href": from, "hx-get": from, "hx-trigger": "intersect once, click", "hx-target": "closest li", "hx-swap": "outerHTML", "hx-select": "#feed > li" };
+    const how = { "href": from, "hx-get": from, "hx-trigger": "intersect once, click", "hx-target": "closest li", "hx-swap": "outerHTML", "hx-select": `#${into.id} > li` };
     for (const name in how) link.setAttribute(name, how[name]);
-    link.textContent = "Older notifications";
+    link.textContent = into.dataset.liveList;
     more.append(link);
     into.append(more);
     htmx.process(more);
@@ -139,7 +140,7 @@
     window.scrollTo({ top: 0 });
     releaseHeld();
     // Whoever came by keyboard goes on in the list; after a click the reader is idle, and rows may slide in.
-    if (e.detail === 0) focusRow($("#feed .row"));
+    if (e.detail === 0) focusRow($(".row", list()));
     else $("#main").focus({ preventScroll: true });
   });
   document.addEventListener("scrollend", () => {
@@ -153,12 +154,12 @@
   });
 
   document.addEventListener("htmx:before:swap", (e) => {
-    const whole = (task) => (task.target?.id ?? task.target?.slice?.(1)) === "feed" && (task.swapSpec?.style ?? task.swapSpec) === "innerMorph";
+    const whole = (task) => (task.target?.id ?? task.target?.slice?.(1)) === list().id && (task.swapSpec?.style ?? task.swapSpec) === "innerMorph";
     if (list() && e.detail.tasks?.some(whole)) dropHeld(); // they are in the list that comes, or further down
   });
 
   document.addEventListener("htmx:after:swap", (e) => {
-    if ($("#feed")) tidyDays($("#feed")); // older rows come with a heading of a day that may have one
+    if ($("[data-live-list]")) tidyDays($("[data-live-list]")); // older rows come with a heading of a day that may have one
     // A row whose button is gone after a click keeps the focus.
     const row = e.detail.ctx?.sourceElement?.closest?.(".row");
     if (row && document.activeElement === document.body) focusRow(row);
@@ -312,7 +313,7 @@
     document.activeElement.closest?.(".row")?.querySelector(`[id$="-${end}"]`)?.click();
   }
 
-  const go = { f: "/", p: "/patients" };
+  const go = { f: "/", p: "/patients", m: "/messages", i: "/imports", r: "/records", d: "/identity" };
   let wentG = 0;
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input, textarea, select") || $("dialog[open]")) return;

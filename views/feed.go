@@ -147,27 +147,23 @@ func (f FeedFilter) Query() url.Values {
 	return q
 }
 
-func (f FeedFilter) url() templ.SafeURL {
-	if q := f.Query().Encode(); q != "" {
-		return templ.SafeURL("/?" + q)
-	}
-	return "/"
-}
-
-func (f FeedFilter) withKind(kind string) FeedFilter   { f.Kind = kind; return f }
-func (f FeedFilter) withState(state string) FeedFilter { f.State = state; return f }
-
 func (f FeedFilter) older(before int64) string {
-	q := f.Query()
-	q.Set("before", strconv.FormatInt(before, 10))
-	return "/?" + q.Encode()
+	return address("/", with(f.Query(), "before", decimal(before)))
 }
 
 func (f FeedFilter) narrowed() bool { return f.Kind != "" || f.Text != "" || f.State != "open" }
 
-var feedKinds = []string{"", "admit", "transfer", "discharge", "pharmacy", "lab", "summary"}
+func (f FeedFilter) kinds() []Choice {
+	pairs := []string{"", "All"}
+	for _, kind := range []string{"admit", "transfer", "discharge", "pharmacy", "lab", "summary"} {
+		pairs = append(pairs, kind, kindLabel(kind))
+	}
+	return Choices("/", f.Query(), "kind", f.Kind, pairs...)
+}
 
-var feedStates = []struct{ Value, Label string }{{"open", "Open"}, {"new", "Not seen"}, {"done", "Done"}, {"all", "All"}}
+func (f FeedFilter) states() []Choice {
+	return Choices("/", f.Query(), "state", f.State, "open", "Open", "new", "Not seen", "done", "Done", "all", "All")
+}
 
 // Feed is the content of the feed page.
 type Feed struct {
@@ -182,11 +178,4 @@ type Feed struct {
 // dayStarts says whether row i begins a day in the list.
 func dayStarts(rows []Row, i int) bool {
 	return i == 0 || rows[i].Received.DayKey() != rows[i-1].Received.DayKey()
-}
-
-func current(on bool) templ.Attributes {
-	if on {
-		return templ.Attributes{"aria-current": "true"}
-	}
-	return nil
 }

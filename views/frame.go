@@ -24,6 +24,7 @@ type Live struct {
 	Seq       int64
 	New       int // notifications nobody has seen, up to [MostNew]
 	LastEvent Time
+	Alerts    []string // what everybody must know now, such as a full disk
 }
 
 // MostNew is where counting what is new stops.

@@ -41,6 +41,7 @@ type StayRow struct {
 	Reason     string // why; "" where no record said it
 	Diagnoses  []string
 	Attending  string
+	Encounters []string // ids of the encounter, where it has more than one
 	Numbers    []string // visit numbers; more than one where exchanges number it differently
 }
 

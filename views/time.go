@@ -39,6 +39,14 @@ func (t Time) Full() string {
 	return t.local().Format("Mon 2 Jan 2006, 15:04:05 MST")
 }
 
+// Sortable is the absolute time for tables of other programs, in the practice's zone; "" where there is none.
+func (t Time) Sortable() string {
+	if !t.Known() {
+		return ""
+	}
+	return t.local().Format("2006-01-02 15:04:05")
+}
+
 // Short is the time of day, with the day where it is not today.
 func (t Time) Short() string {
 	switch l, now := t.local(), t.clock.local(); {

@@ -3,11 +3,11 @@ package web
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
 
 	"carebell/db"
@@ -28,6 +28,9 @@ func (s *Server) feed(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if wantsCSV(c) {
+		return s.exportFeed(c, filter)
+	}
 	x, _ := who(c)
 	var p views.Feed
 	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
@@ -47,6 +50,30 @@ func (s *Server) feed(c *fiber.Ctx) error {
 		return render(c, views.FeedList(p))
 	}
 	return render(c, views.FeedPage(p))
+}
+
+func (s *Server) exportFeed(c *fiber.Ctx, f views.FeedFilter) error {
+	filter := notificationFilter(f)
+	filter.Limit = exportPage
+	zone := " (" + s.clock().ZoneName() + ")"
+	head := []string{"Kind", "Patient", "Birth date", "Your id", "Metriport id", "Happened" + zone, "Received" + zone, "What", "More", "Flags", "State", "By"}
+	return s.export(c, "notifications", head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
+		list, err := v.Notifications(ctx, filter)
+		rows := make([][]string, len(list))
+		for i, n := range list {
+			r := s.row(n, false)
+			flags := make([]string, len(r.Flags))
+			for i, f := range r.Flags {
+				flags[i] = f.Text
+			}
+			rows[i] = []string{
+				r.Kind, n.Patient.Name, n.Patient.BirthDate, n.Patient.ExternalID, n.PatientID, r.Happened.Sortable(), r.Received.Sortable(),
+				r.Fact, r.Detail, strings.Join(flags, "; "), r.State, r.By,
+			}
+			filter.Before = n.ID
+		}
+		return rows, err
+	})
 }
 
 // feedFilter reads the filter from the URL. Words that are not known get a clear answer.
@@ -97,46 +124,26 @@ func (s *Server) feedRows(ctx context.Context, v db.Snapshot, f views.FeedFilter
 
 // feedScreen is the feed as an open page: it gets the rows that changed, or the whole list where it is too far behind.
 func (s *Server) feedScreen(f views.FeedFilter, canMark bool) live.Screen {
-	return live.Screen{
-		Key: "feed?" + f.Query().Encode() + " " + strconv.FormatBool(canMark),
-		Render: func(ctx context.Context, since int64) (u live.Update, err error) {
+	return s.screenOf("feed?"+f.Query().Encode()+" "+strconv.FormatBool(canMark), func(c db.Change) bool { return c.NotificationID != 0 },
+		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
 			var p views.Feed
-			whole := false
-			err = s.db.Read(ctx, func(v db.Snapshot) error {
-				l, err := s.status(ctx, v)
-				if err != nil {
-					return err
-				}
-				changes, err := v.Changes(ctx, since, l.Seq, mostPushed)
-				if whole = errors.Is(err, db.ErrTooFarBehind); whole {
-					p, err = s.feedRows(ctx, v, f, 0, canMark)
-				} else if err == nil {
-					p.Rows, err = s.changedRows(ctx, v, f, changes, canMark)
-				}
-				p.Live = l
-				return err
-			})
-			if err != nil {
-				return u, err
+			var err error
+			if u.TooMany {
+				p, err = s.feedRows(ctx, v, f, 0, canMark)
+			} else {
+				p.Rows, err = s.changedRows(ctx, v, f, u.Rows, canMark)
 			}
-			u.Head = p.Live.Seq
-			u.HTML, err = markup(views.FeedUpdate(p, whole))
-			return u, err
-		},
-	}
+			p.Live = u.Live
+			return views.FeedUpdate(p, u.TooMany), err
+		})
 }
-
-// mostPushed is how many changes are pushed one by one; a screen further behind gets the list anew.
-const mostPushed = 200
 
 // changedRows reads the rows behind changes. Those that do not fit the filter (any more) are marked: they change where
 // they are on the page, and are not put in anew.
 func (s *Server) changedRows(ctx context.Context, v db.Snapshot, f views.FeedFilter, changes []db.Change, canMark bool) ([]views.Row, error) {
 	ids := []int64{}
 	for _, c := range changes {
-		if c.NotificationID != 0 {
-			ids = append(ids, c.NotificationID)
-		}
+		ids = append(ids, c.NotificationID)
 	}
 	if len(ids) == 0 {
 		return nil, nil

@@ -2,10 +2,13 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/websocket/v2"
 
@@ -70,30 +73,63 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 		})
 		return s.patientScreen(id, canMark), err
 	case "status":
-		return s.statusScreen(view, func(l views.Live) ([]byte, error) { return markup(views.Status(l)) }), nil
+		return s.statusScreen(view, views.Status), nil
 	case "connection":
 		if x, _ := who(c); !x.May(db.Admin) {
 			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the connection to Metriport.")
 		}
-		return s.statusScreen(view, func(l views.Live) ([]byte, error) {
-			return markup(views.ConnectionUpdate(s.connectionState(l)))
-		}), nil
+		return s.statusScreen(view, func(l views.Live) templ.Component { return views.ConnectionUpdate(s.connectionState(l)) }), nil
 	default:
 		return live.Screen{}, fiber.NewError(fiber.StatusNotFound, "There is no such live page.")
 	}
 }
 
-// statusScreen is a page of which nothing but the state around its content is live.
-func (s *Server) statusScreen(key string, draw func(views.Live) ([]byte, error)) live.Screen {
-	return live.Screen{Key: key, Render: func(ctx context.Context, _ int64) (u live.Update, err error) {
-		l, err := s.readStatus(ctx)
+// mostPushed is how many changes are pushed one by one; a screen further behind gets its list anew.
+const mostPushed = 400
+
+// changes are what a screen has not seen yet.
+type changes struct {
+	views.Live
+	Rows    []db.Change // those that concern the screen, each row once
+	TooMany bool        // so many that Rows lists none: draw the whole list
+}
+
+// any says whether there is anything to draw but the state around the content.
+func (u changes) any() bool { return u.TooMany || len(u.Rows) > 0 }
+
+// screenOf makes an open page: draw gets the changes that concern it since its last update, and renders what it needs,
+// with [views.Status] in it. It is called for every change of what people see, also where none concerns the page.
+func (s *Server) screenOf(key string, concerns func(db.Change) bool, draw func(context.Context, db.Snapshot, changes) (templ.Component, error)) live.Screen {
+	return live.Screen{Key: key, Render: func(ctx context.Context, since int64) (u live.Update, err error) {
+		var part templ.Component
+		err = s.db.Read(ctx, func(v db.Snapshot) error {
+			var now changes
+			var err error
+			if now.Live, err = s.status(ctx, v); err != nil {
+				return err
+			}
+			u.Head = now.Seq
+			now.Rows, err = v.Changes(ctx, since, now.Seq, mostPushed)
+			if now.TooMany = errors.Is(err, db.ErrTooFarBehind); err != nil && !now.TooMany {
+				return err
+			}
+			now.Rows = slices.DeleteFunc(now.Rows, func(c db.Change) bool { return !concerns(c) })
+			part, err = draw(ctx, v, now)
+			return err
+		})
 		if err != nil {
 			return u, err
 		}
-		u.Head = l.Seq
-		u.HTML, err = draw(l)
+		u.HTML, err = markup(part)
 		return u, err
 	}}
+}
+
+// statusScreen is a page of which nothing but the state around its content is live.
+func (s *Server) statusScreen(key string, draw func(views.Live) templ.Component) live.Screen {
+	return s.screenOf(key, func(db.Change) bool { return false }, func(_ context.Context, _ db.Snapshot, u changes) (templ.Component, error) {
+		return draw(u.Live), nil
+	})
 }
 
 func (s *Server) readStatus(ctx context.Context) (l views.Live, err error) {

@@ -2,12 +2,11 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
 
 	"carebell/db"
@@ -23,6 +22,9 @@ func (s *Server) patients(c *fiber.Ctx) error {
 	var err error
 	if filter.Before.LastEvent, filter.Before.No, err = key(c.Query("before")); err != nil {
 		return err
+	}
+	if wantsCSV(c) {
+		return s.exportPatients(c, filter)
 	}
 	p := views.Patients{Text: filter.Text}
 	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
@@ -50,6 +52,20 @@ func (s *Server) patients(c *fiber.Ctx) error {
 		return err
 	}
 	return render(c, views.PatientsPage(p))
+}
+
+func (s *Server) exportPatients(c *fiber.Ctx, filter db.PatientFilter) error {
+	filter.Limit = exportPage
+	head := []string{"Name", "Birth date", "Your id", "Metriport id", "Last event (" + s.clock().ZoneName() + ")"}
+	return s.export(c, "patients", head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
+		list, err := v.Patients(ctx, filter)
+		rows := make([][]string, len(list))
+		for i, p := range list {
+			rows[i] = []string{p.Name, p.BirthDate, p.ExternalID, p.ID, s.clock().At(p.LastEvent).Sortable()}
+			filter.Before = p.Key()
+		}
+		return rows, err
+	})
 }
 
 func (s *Server) patient(c *fiber.Ctx) error {
@@ -136,6 +152,9 @@ func (s *Server) stayRow(st db.Stay) views.StayRow {
 		ID: st.ID, Admitted: clock.At(st.AdmitAt), Discharged: clock.At(st.DischargeAt), Notices: st.Notices,
 		Facility: st.Facts.Facility, Diagnoses: st.Facts.Diagnoses, Attending: st.Facts.Attending, Numbers: st.Facts.VisitNumbers,
 	}
+	if len(st.Facts.EncounterIDs) > 1 {
+		row.Encounters = st.Facts.EncounterIDs
+	}
 	if st.Facts.Class != "" {
 		row.Class = class(st.Facts.Encounter)
 	}
@@ -158,37 +177,16 @@ func (s *Server) stayRow(st db.Stay) views.StayRow {
 
 // patientScreen is a patient's page as an open page: it is drawn anew when something about the patient changed.
 func (s *Server) patientScreen(id string, canMark bool) live.Screen {
-	return live.Screen{
-		Key: "patient " + strconv.FormatBool(canMark) + " " + id,
-		Render: func(ctx context.Context, since int64) (u live.Update, err error) {
+	return s.screenOf("patient "+strconv.FormatBool(canMark)+" "+id, func(c db.Change) bool { return c.PatientID == id },
+		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
 			var p views.PatientDetail
-			changed := false
-			err = s.db.Read(ctx, func(v db.Snapshot) error {
-				l, err := s.status(ctx, v)
-				if err != nil {
-					return err
-				}
-				changes, err := v.Changes(ctx, since, l.Seq, mostPushed)
-				if err != nil && !errors.Is(err, db.ErrTooFarBehind) {
-					return err
-				}
-				changed = err != nil || slices.ContainsFunc(changes, func(c db.Change) bool { return c.PatientID == id })
-				if changed {
-					if p, err = s.patientDetail(ctx, v, id, db.TimelineKey{}, canMark); err != nil {
-						return err
-					}
-				}
-				p.Live = l
-				return nil
-			})
-			if err != nil {
-				return u, err
+			var err error
+			if u.any() {
+				p, err = s.patientDetail(ctx, v, id, db.TimelineKey{}, canMark)
 			}
-			u.Head = p.Live.Seq
-			u.HTML, err = markup(views.PatientUpdate(p, changed))
-			return u, err
-		},
-	}
+			p.Live = u.Live
+			return views.PatientUpdate(p, u.any()), err
+		})
 }
 
 // key reads the place of a row in a list ("time.number") from a URL; "" is the beginning.

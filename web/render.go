@@ -37,17 +37,17 @@ func (s *Server) clock() views.Clock { return views.Clock{Now: s.cfg.Now(), Zone
 
 // status reads what every page shows around its content, in the same view of the database as the content.
 func (s *Server) status(ctx context.Context, v db.Snapshot) (views.Live, error) {
-	var l views.Live
-	var err error
-	if l.Seq, err = v.Head(ctx); err != nil {
-		return l, err
+	sum, err := v.Summary(ctx, views.MostNew)
+	return views.Live{Seq: sum.Head, New: sum.New, LastEvent: s.clock().At(sum.LastReceived), Alerts: s.alerts()}, err
+}
+
+// alerts are what everybody must know now. They name no patient.
+func (s *Server) alerts() []string {
+	var out []string
+	if s.archive.DiskFull() {
+		out = append(out, "The disk is nearly full: webhooks still come in and are kept, but files are not fetched. Tell whoever looks after this computer to make room.")
 	}
-	if l.New, err = v.CountNew(ctx, views.MostNew); err != nil {
-		return l, err
-	}
-	last, err := v.LastReceived(ctx)
-	l.LastEvent = s.clock().At(last)
-	return l, err
+	return out
 }
 
 // frame is what a page of the person who asks has around its content.

@@ -74,12 +74,12 @@ func (s *Server) fact(n db.Notification, clock views.Clock) (text string, known 
 		text, known = reason(n.Facts.Encounter)
 		rest = where(n)
 	case care.Transfer:
-		if len(n.Moves) == 0 {
-			return "Where to was not sent", false, nil, where(n)
+		text, rest = "Where to was not sent", where(n)
+		if len(n.Moves) > 0 {
+			last := n.Moves[len(n.Moves)-1]
+			text, known = place(last.From)+" → "+place(last.To), true
+			rest = append(moves(last, len(n.Moves)-1), rest...)
 		}
-		last := n.Moves[len(n.Moves)-1]
-		text, known = place(last.From)+" → "+place(last.To), true
-		rest = append(moves(last, len(n.Moves)-1), where(n)...)
 	case care.Discharge:
 		if text, known = reason(n.Facts.Encounter); !known {
 			text, known = "Discharged", true

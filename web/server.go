@@ -62,7 +62,7 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 	}
 	s.archive = archive.New(d, archive.Options{
 		Vault: vault, Fetcher: archive.NewFetcher(guard, 0), Read: chart.ReadRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
-		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles,
+		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles, Alert: s.hub.Wake,
 	})
 	s.projector = chart.New(d, cfg.Log)
 	s.projector.OnDownloads(s.archive.Wake)
@@ -203,7 +203,7 @@ func (s *Server) ready(c *fiber.Ctx) error {
 	err := s.db.BrokenBy()
 	if err == nil {
 		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
-			_, err := v.Head(c.UserContext())
+			_, err := v.Summary(c.UserContext(), 1)
 			return err
 		})
 	}

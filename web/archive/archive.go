@@ -41,6 +41,7 @@ type Archive struct {
 	free    func() (int64, error) // free bytes of the disk
 	key     APIKey
 	retain  time.Duration
+	alert   func()
 
 	mu       sync.Mutex
 	progress map[int64]Progress
@@ -62,12 +63,17 @@ type Options struct {
 
 	APIKey APIKey        // "" = no fresh links for documents
 	Retain time.Duration // how long files are kept; 0 = for ever
+	Alert  func()        // called when [Archive.DiskFull] changes; must not block
 }
 
 // New makes an archive; [Archive.Run] starts it.
 func New(d *db.DB, o Options) *Archive {
+	if o.Alert == nil {
+		o.Alert = func() {}
+	}
 	return &Archive{
-		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, apply: o.Apply, now: o.Now, log: o.Log,
+		alert: o.Alert,
+		db:    d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, apply: o.Apply, now: o.Now, log: o.Log,
 		wake: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
 	}
 }
@@ -164,9 +170,12 @@ func (a *Archive) roomOnDisk() bool {
 	free, err := a.free()
 	full := err == nil && free < diskFloor
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if full != a.full {
-		if a.full = full; full {
+	was := a.full
+	a.full = full
+	a.mu.Unlock()
+	if full != was {
+		a.alert()
+		if full {
 			a.log.Error("the disk is nearly full: downloads rest, webhooks still come in", "freeBytes", free)
 		} else {
 			a.log.Info("the disk has room again: downloads go on", "freeBytes", free)

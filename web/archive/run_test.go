@@ -113,7 +113,7 @@ func (r *running) add(life time.Duration, paths ...string) (ids []int64) {
 	r.read(func(v db.Snapshot) error {
 		for i := range paths {
 			var id int64
-			if err := v.QueryRow(`SELECT id FROM download WHERE inbox_seq = ? AND place = ?`, receipt.Seq, fmt.Sprint("/", i)).Scan(&id); err != nil {
+			if err := v.QueryRowContext(r.t.Context(), `SELECT id FROM download WHERE inbox_seq = ? AND place = ?`, receipt.Seq, fmt.Sprint("/", i)).Scan(&id); err != nil {
 				return err
 			}
 			ids = append(ids, id)

@@ -186,6 +186,11 @@ func write(ctx context.Context, tx *db.Tx, m reading) error {
 			return err
 		}
 	}
+	for _, f := range m.facts {
+		if err := f(ctx, tx); err != nil {
+			return err
+		}
+	}
 	for _, d := range m.downloads {
 		if err := tx.AddDownload(ctx, d); err != nil {
 			return err

@@ -4,6 +4,7 @@ package chart
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,7 +24,17 @@ type reading struct {
 	patients      []db.PatientStatement
 	notifications []db.Notification
 	downloads     []db.Download
+	facts         []fact
 }
+
+// fact is what else a message says, as it is written into the chart.
+type fact func(ctx context.Context, tx *db.Tx) error
+
+// family reads what events of a kind say beside patients, notifications and downloads.
+type family func(r *reading, e metriport.Envelope, event metriport.Event) error
+
+// families are the readers of the event types that have a page of their own.
+var families = map[metriport.Type]family{}
 
 // read makes a message into what is to be written. It is pure, and whatever a body makes it do ends in a status.
 func read(w db.Waiting) (r reading) {
@@ -45,6 +56,9 @@ func read(w db.Waiting) (r reading) {
 	event, err := metriport.ReadEvent(metriport.Type(e.Type), w.Body)
 	if err == nil {
 		err = r.fill(e, event)
+	}
+	if f := families[metriport.Type(e.Type)]; err == nil && f != nil {
+		err = f(&r, e, event)
 	}
 	if err != nil {
 		return reading{Waiting: w, status: db.StatusFailed, reason: err.Error()}

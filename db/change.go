@@ -1,0 +1,100 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Topic names a list beside the notifications whose rows change.
+type Topic string
+
+// The topics of changes.
+const (
+	TopicMessages   Topic = "message"
+	TopicImports    Topic = "import"
+	TopicRecords    Topic = "record"
+	TopicIdentities Topic = "identity"
+	TopicInbox      Topic = "inbox"
+	TopicSystem     Topic = "system"
+)
+
+// Change is one numbered change of the chart: of a patient, of one of their notifications where NotificationID is not 0,
+// or of the row Item of a topic's list.
+type Change struct {
+	Seq            int64
+	PatientID      string
+	NotificationID int64
+	Topic          Topic // "" = notifications
+	Item           int64
+}
+
+// keepChanges is how many changes a screen may be behind before it gets the whole list.
+const keepChanges = 20_000
+
+func (tx *Tx) changed(ctx context.Context, patientID string, notificationID int64) error {
+	return tx.number(ctx, Change{PatientID: patientID, NotificationID: notificationID})
+}
+
+// changedItem numbers a change of a row of a topic's list; patientID is "" where it is about nobody.
+func (tx *Tx) changedItem(ctx context.Context, topic Topic, item int64, patientID string) error {
+	return tx.number(ctx, Change{PatientID: patientID, Topic: topic, Item: item})
+}
+
+func (tx *Tx) number(ctx context.Context, c Change) error {
+	tx.Visible()
+	_, err := tx.exec(ctx, `INSERT INTO change (patient_id, notification_id, topic, item) VALUES (?, ?, ?, ?)`, c.PatientID, c.NotificationID, c.Topic, c.Item)
+	if err != nil {
+		return fmt.Errorf("numbering a change: %w", err)
+	}
+	return nil
+}
+
+// PruneChanges forgets the oldest changes.
+func (tx *Tx) PruneChanges(ctx context.Context) error {
+	_, err := tx.exec(ctx, `DELETE FROM change WHERE seq <= (SELECT coalesce(max(seq), 0) FROM change) - ?`, keepChanges)
+	return err
+}
+
+// Summary is what every page shows around its content.
+type Summary struct {
+	Head         int64     // number of the last change; 0 before the first
+	New          int       // notifications nobody has seen, up to the limit asked for
+	LastReceived time.Time // of the last signed message, also a repeated one; zero before the first
+}
+
+// Summary reads it in one statement. Counting stops at most.
+func (s Snapshot) Summary(ctx context.Context, most int) (Summary, error) {
+	var sum Summary
+	var last sql.NullInt64
+	err := s.QueryRowContext(ctx, `SELECT (SELECT coalesce(max(seq), 0) FROM change),
+		(SELECT count(*) FROM (SELECT 1 FROM notification WHERE state = 0 LIMIT ?)), `+lastReceived, most).Scan(&sum.Head, &sum.New, &last)
+	sum.LastReceived = instant(last)
+	return sum, err
+}
+
+// ErrTooFarBehind says that the changes asked for are no longer all there: take the whole list.
+var ErrTooFarBehind = errors.New("too far behind")
+
+// Changes lists what changed after since, up to and including head, each row once. It returns [ErrTooFarBehind] where
+// since is unknown or more than limit changes ago.
+func (s Snapshot) Changes(ctx context.Context, since, head int64, limit int) ([]Change, error) {
+	if since == head {
+		return nil, nil
+	}
+	var oldest int64
+	if err := s.QueryRowContext(ctx, `SELECT coalesce(min(seq), 0) FROM change`).Scan(&oldest); err != nil {
+		return nil, err
+	}
+	if since < oldest-1 || since > head || since < 0 || head-since > int64(limit) {
+		return nil, ErrTooFarBehind
+	}
+	rows, err := s.QueryContext(ctx, `SELECT max(seq), patient_id, notification_id, topic, item FROM change WHERE seq > ? AND seq <= ?
+		GROUP BY patient_id, notification_id, topic, item ORDER BY 1`, since, head)
+	if err != nil {
+		return nil, fmt.Errorf("listing changes: %w", err)
+	}
+	return collect(rows, func(c *Change) error { return rows.Scan(&c.Seq, &c.PatientID, &c.NotificationID, &c.Topic, &c.Item) })
+}

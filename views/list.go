@@ -1,0 +1,85 @@
+package views
+
+import (
+	"net/url"
+	"slices"
+
+	"github.com/a-h/templ"
+)
+
+// Choice is one of several narrower views of a list.
+type Choice struct {
+	Label string
+	URL   string
+	On    bool
+}
+
+// Search is the search field of a list. Keep is what else narrows the list and stays as it is.
+type Search struct {
+	Path string
+	Text string
+	Hint string // what can be searched for
+	Keep url.Values
+}
+
+// kept is Keep in a stable order.
+func (s Search) kept() [][2]string {
+	var out [][2]string
+	for name, values := range s.Keep {
+		for _, v := range values {
+			if name != "q" && v != "" {
+				out = append(out, [2]string{name, v})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+	return out
+}
+
+// Crumb is one step of the way to a page.
+type Crumb struct{ Label, URL string }
+
+// address is path with a query, where there is one.
+func address(path string, q url.Values) string {
+	if encoded := q.Encode(); encoded != "" {
+		return path + "?" + encoded
+	}
+	return path
+}
+
+// with is a copy of q in which name is value; "" takes it out.
+func with(q url.Values, name, value string) url.Values {
+	out := url.Values{}
+	for k, v := range q {
+		out[k] = v
+	}
+	if out.Del(name); value != "" {
+		out.Set(name, value)
+	}
+	return out
+}
+
+// Choices makes the choices of one filter: name is its parameter, values and labels come in pairs, and the first pair is
+// what is usual, which the URL does not say.
+func Choices(path string, q url.Values, name, chosen string, pairs ...string) []Choice {
+	var out []Choice
+	for i := 0; i+1 < len(pairs); i += 2 {
+		value := pairs[i]
+		set := value
+		if i == 0 {
+			set = ""
+		}
+		out = append(out, Choice{Label: pairs[i+1], URL: address(path, with(q, name, set)), On: chosen == value})
+	}
+	return out
+}
+
+// csv is the address of a list as a file.
+func csv(path string, q url.Values) string { return address(path, with(q, "format", "csv")) }
+
+func current(on bool) templ.Attributes {
+	if on {
+		return templ.Attributes{"aria-current": "true"}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carebell/db"
+)
+
+// exportPage is how many rows of an export are read at a time.
+const exportPage = 500
+
+// wantsCSV says whether a list is asked for as a file: its own address with format=csv, with the filter as it is.
+func wantsCSV(c *fiber.Ctx) bool { return c.Query("format") == "csv" }
+
+// export answers with a list as a CSV file. next reads the rows that follow those it returned before, about exportPage
+// of them, and returns none at the end. They are read while they are sent, so an export has no limit; an error cuts the
+// connection, so that half a file does not look whole.
+func (s *Server) export(c *fiber.Ctx, name string, head []string, next func(ctx context.Context, v db.Snapshot) ([][]string, error)) error {
+	if err := s.audit(c, db.ActionExport, "", name); err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+name+`.csv"`)
+	if c.Method() == fiber.MethodHead {
+		return nil
+	}
+	r := &exportReader{rows: func() (rows [][]string, err error) {
+		ctx, cancel := context.WithTimeout(context.Background(), handlerTimeout) // the request's own is over by now
+		defer cancel()
+		err = s.db.Read(ctx, func(v db.Snapshot) error {
+			rows, err = next(ctx, v)
+			return err
+		})
+		if err != nil {
+			s.cfg.Log.Error("an export was cut off", "name", name, "error", err)
+		}
+		return rows, err
+	}}
+	r.buffer.WriteString("\ufeff") // or spreadsheets misread names
+	r.write([][]string{head})
+	c.Context().SetBodyStream(r, -1)
+	return nil
+}
+
+// exportReader is a CSV file that is made while it is read.
+type exportReader struct {
+	rows   func() ([][]string, error)
+	buffer bytes.Buffer
+	ended  bool
+}
+
+func (r *exportReader) write(rows [][]string) {
+	w := csv.NewWriter(&r.buffer)
+	w.UseCRLF = true
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = harmlessCell(cell)
+		}
+		_ = w.Write(cells) // into memory
+	}
+	w.Flush()
+}
+
+func (r *exportReader) Read(p []byte) (int, error) {
+	for r.buffer.Len() == 0 {
+		if r.ended {
+			return 0, io.EOF
+		}
+		rows, err := r.rows()
+		if err != nil {
+			return 0, errors.Join(io.ErrUnexpectedEOF, err)
+		}
+		r.ended = len(rows) == 0
+		r.write(rows)
+	}
+	return r.buffer.Read(p)
+}
+
+// harmlessCell is a cell that no spreadsheet takes for a formula (OWASP, CSV injection).
+func harmlessCell(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
