@@ -2,8 +2,8 @@ package web
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -38,7 +38,16 @@ func (s *Server) spreadsheet(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentSecurityPolicy, filePolicy)
 	c.Set(fiber.HeaderContentDisposition, mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
-	c.Context().SetBodyStream(newHarmlessTable(content), -1)
+	in := csvReader(content)
+	r := &exportReader{close: content.Close, rows: func() ([][]string, error) {
+		row, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		return [][]string{row}, err
+	}}
+	r.buffer.WriteString(byteOrderMark)
+	c.Context().SetBodyStream(r, -1)
 	return nil
 }
 
@@ -59,47 +68,5 @@ func csvReader(content io.Reader) *csv.Reader {
 	return r
 }
 
+// byteOrderMark begins a CSV file, or spreadsheets misread names.
 const byteOrderMark = "\ufeff"
-
-// harmlessTable is a CSV file as it is read, made again so that no cell of it is a formula.
-type harmlessTable struct {
-	rows   *csv.Reader
-	out    bytes.Buffer
-	source io.Closer
-}
-
-func newHarmlessTable(content io.ReadCloser) *harmlessTable {
-	t := &harmlessTable{rows: csvReader(content), source: content}
-	t.out.WriteString(byteOrderMark) // spreadsheets take it for another encoding otherwise
-	return t
-}
-
-func (t *harmlessTable) Read(p []byte) (int, error) {
-	for t.out.Len() == 0 {
-		row, err := t.rows.Read()
-		if err != nil {
-			return 0, err
-		}
-		for i, cell := range row {
-			if i > 0 {
-				t.out.WriteByte(',')
-			}
-			// Every cell is quoted: some spreadsheets part a line at semicolons or tabs, too.
-			t.out.WriteString(`"` + strings.ReplaceAll(harmlessCell(cell), `"`, `""`) + `"`)
-		}
-		t.out.WriteString("\r\n")
-	}
-	return t.out.Read(p)
-}
-
-func (t *harmlessTable) Close() error { return t.source.Close() }
-
-// harmlessCell puts an apostrophe before what a spreadsheet would run, as OWASP's "CSV injection" advises; the wide
-// forms count too, as spreadsheets take them for the narrow ones.
-func harmlessCell(cell string) string {
-	first := strings.TrimLeft(cell, " \u00a0\u3000\ufeff")
-	if first != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(first)[0]) {
-		return "'" + cell
-	}
-	return cell
-}
