@@ -21,8 +21,8 @@ const (
 	firstPause  = time.Second      // before the second try; it doubles
 	longestWait = 30 * time.Second // between tries
 	leastWait   = 250 * time.Millisecond
-	lastTries   = 3                // for answers that will hardly change, such as 404
-	diskFloor   = 512 << 20        // bytes that must stay free; webhooks need them
+	lastTries   = 3         // for answers that will hardly change, such as 404
+	diskFloor   = 512 << 20 // bytes that must stay free; webhooks need them
 	tellEvery   = 500 * time.Millisecond
 )
 

@@ -59,8 +59,8 @@ func (o *elsewhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	content := o.files[name]
 	o.mu.Unlock()
-	switch {
-	case r.URL.Path == "/embed":
+	switch r.URL.Path {
+	case "/embed":
 		w.Header().Set("Content-Type", "text/html")
 		address := html.EscapeString(r.URL.Query().Get("address"))
 		for _, form := range []string{
@@ -70,7 +70,7 @@ func (o *elsewhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		} {
 			_, _ = io.WriteString(w, strings.ReplaceAll(form, "%s", address)+"\n")
 		}
-	case r.URL.Path == "/careless/"+name:
+	case "/careless/" + name:
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write(content)
 	default:

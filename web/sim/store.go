@@ -81,7 +81,9 @@ func (s *store) find(id, name string) (*held, bool) {
 const amzDate = "20060102T150405Z"
 
 // link signs a URL for an object, from now on for life.
-func (s *store) link(id, name string, life time.Duration) string { return s.linkSince(s.now(), id, name, life) }
+func (s *store) link(id, name string, life time.Duration) string {
+	return s.linkSince(s.now(), id, name, life)
+}
 
 // linkSince signs a URL as it was signed at some time; it lives for life from now on.
 func (s *store) linkSince(at time.Time, id, name string, life time.Duration) string {
