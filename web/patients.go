@@ -143,7 +143,9 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, be
 		p.Older = pageURL("/patients/"+url.PathEscape(id), "", last.At, last.ID)
 	}
 	p.Rows = s.rows(list, canMark)
-	return p, nil
+	mail, err := v.MailOf(ctx, id, mostMail)
+	p.Messages = s.mailRows(mail, reader{})
+	return p, err
 }
 
 func (s *Server) stayRow(st db.Stay) views.StayRow {
