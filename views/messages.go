@@ -175,12 +175,13 @@ func (f MessageFilter) states() []Choice {
 	return Choices("/messages", f.Query(), "state", f.State, "open", "Open", "new", "New", "read", "Read", "assigned", "Assigned", "answered", "Answered", "all", "All")
 }
 
-func (f MessageFilter) whose() []Choice {
-	return Choices("/messages", f.Query(), "by", chosen(f.Mine, "me"), "", "Everyone’s", "me", "Mine")
-}
-
-func (f MessageFilter) matches() []Choice {
-	return Choices("/messages", f.Query(), "only", chosen(f.Unmatched, "unmatched"), "", "All", "unmatched", "Unmatched")
+// toggles are what the list can be narrowed to beside its state, each for itself.
+func (f MessageFilter) toggles() []Choice {
+	q := f.Query()
+	return []Choice{
+		{Label: "Unmatched", URL: address("/messages", with(q, "only", chosen(!f.Unmatched, "unmatched"))), On: f.Unmatched},
+		{Label: "Mine", URL: address("/messages", with(q, "by", chosen(!f.Mine, "me"))), On: f.Mine},
+	}
 }
 
 func chosen(on bool, value string) string {
