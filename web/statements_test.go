@@ -35,11 +35,15 @@ func TestPagesAskFewStatements(t *testing.T) {
 	}
 	count := func(path string) int64 {
 		b.Get(t, path) // the first may note activity
-		before := s.DB.Statements()
-		if resp, _ := b.Get(t, path); resp.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", path, resp.Status)
+		fewest := int64(1 << 30)
+		for range 3 { // what works beside the pages asks too
+			before := s.DB.Statements()
+			if resp, _ := b.Get(t, path); resp.StatusCode != http.StatusOK {
+				t.Errorf("%s: %s", path, resp.Status)
+			}
+			fewest = min(fewest, s.DB.Statements()-before)
 		}
-		return s.DB.Statements() - before
+		return fewest
 	}
 	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup",
 		"/messages", "/messages?q=p-1&state=all", "/messages?only=unmatched", "/messages?box=outbound", "/messages/4", "/messages/5", "/messages/5?q=p-1", "/messages/sent/6"}

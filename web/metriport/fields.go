@@ -139,7 +139,10 @@ func plainText(raw jsontext.Value) string {
 		if json.Unmarshal(raw, &s, tolerate) != nil {
 			return string(raw)
 		}
-		return withoutSecret(strings.TrimSpace(s))
+		if s = strings.TrimSpace(s); s == "" {
+			return "an empty text"
+		}
+		return withoutSecret(s)
 	case 't':
 		return "yes"
 	case 'f':
