@@ -337,6 +337,21 @@ func contradictions() (messages [][]byte, files map[string]string) {
 	add("c-5", "patient.discharge", "2026-11-21T09:20:00Z", `,"dischargeTimestamp":"2026-11-21T08:55:00Z"`, ``, visit("e-4", "V9", "", "Third Hospital"))
 	add("c-6", "patient.admit", "2026-11-22T08:10:00Z", `,"admitTimestamp":"2026-11-22T08:00:00Z"`, ``, "")
 	add("c-7", "patient.admit", "2026-11-22T08:10:00Z", `,"admitTimestamp":"2026-11-22T08:00:00Z"`, `,"name":[{"text":"Same Moment"}],"deceasedBoolean":true`, visit("e-5", "", "Syncope", ""))
+	for i, status := range []string{ // of one sent message, contradicting one another, two at one time
+		`"status":"failed","reason":"first","sentAt":"2026-11-20T08:00:00Z","completedAt":"2026-11-20T08:01:00Z"`,
+		`"status":"completed","completedAt":"2026-11-20T09:00:00Z"`,
+		`"status":"failed","reason":"at the same time","completedAt":"2026-11-20T09:00:00Z","sentAt":"2026-11-20T08:00:30Z"`,
+		`"reason":"says no status","completedAt":"2026-11-20T10:00:00Z"`,
+		`"status":"FAILED ","reason":"says no time"`,
+	} {
+		patient := []string{"", "two-faced"}[i%2]
+		messages = append(messages, fmt.Appendf(nil, `{"meta":{"messageId":"s-%d","when":"2026-11-20T08:30:00Z","type":"message.status"},"payload":{"id":"sent-once","patientId":%q,%s}}`, i, patient, status))
+	}
+	link := recordStore + "/letter"
+	messages = append(messages, fmt.Appendf(nil, `{"meta":{"messageId":"letter","when":"2026-11-20T08:30:00Z","type":"message.received"},"payload":{"url":%q,"from":"The event","intendedRecipientNpi":["1","2"]}}`, link))
+	files[link] = `{"resourceType":"Communication","id":"l","topic":{"text":"Re: In the file"},"sender":{"display":"The file"},"recipient":[{"display":"NPI 2"},{"display":"B"},{"display":"A"}],"inResponseTo":[{"reference":"Communication/earlier"}],
+		"payload":[{"contentString":"Text"},{"contentAttachment":{"title":"in.txt","data":"SW4="}},{"contentAttachment":{"title":"out.txt","url":"` + recordStore + `/out.txt"}}]}`
+	files[recordStore+"/out.txt"] = "out"
 	return messages, files
 }
 
@@ -406,6 +421,29 @@ func rebuilt(t *testing.T, r *records, when string) {
 	if after := r.projections(t); after != before {
 		t.Errorf("%s: a rebuild makes another chart: %s", when, firstDifference(before, after))
 	}
+}
+
+// TestAMessageAndItsFileAreOneRow: what the event says stands, the file completes it; of a sent message, what was told last.
+func TestAMessageAndItsFileAreOneRow(t *testing.T) {
+	messages, files := contradictions()
+	r := openRecords(t, files)
+	for _, m := range messages {
+		r.receive(t, m)
+	}
+	r.settle(t)
+	got := r.rows(t, `SELECT sender, subject, thread, recipients, reply_to, text, patient_id FROM mail WHERE box = 'in'`)
+	if want := `The event | Re: In the file | in the file | ["NPI 1","NPI 2","B","A"] | earlier | Text | `; len(got) != 1 || got[0] != want {
+		t.Errorf("the message is\n%s\nwant\n%s", got, want)
+	}
+	got = r.rows(t, `SELECT sender_id, patient_id, status, reason, sent_at, ended_at, (SELECT count(*) FROM mail_status) FROM mail WHERE box = 'out'`)
+	if want := `sent-once | two-faced | failed | at the same time | 1795161630000 | 1795165200000 | 5`; len(got) != 1 || got[0] != want {
+		t.Errorf("the sent message is\n%s\nwant\n%s", got, want)
+	}
+	inside := r.rows(t, `SELECT place, name, state, size FROM download WHERE purpose IN ('message', 'attachment') ORDER BY place`)
+	if len(inside) != 3 || inside[1] != "/payload/url#attachment/0 | in.txt | stored | 2" || inside[2] != "/payload/url#attachment/1 | out.txt | stored | 3" {
+		t.Errorf("its files are %v", inside)
+	}
+	rebuilt(t, r, "a message with files")
 }
 
 // TestRebuildBetweenMessageAndRecord: some links have been fetched, some have not, and what people corrected stands.
