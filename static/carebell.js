@@ -333,7 +333,7 @@
       case "e": press("done"); break;
       case "u": press("undo"); break;
       case "g": wentG = Date.now(); break;
-      case "/": $("[data-search]")?.focus(); e.preventDefault(); break;
+      case "/": $("[data-search], [data-match]")?.focus(); e.preventDefault(); break;
       case "?": $("#keys")?.showModal(); break;
     }
   });
