@@ -62,6 +62,7 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/messages/sent/:id", signed, s.sentMessage},
 		{fiber.MethodGet, "/files/:id", signed, s.file},
 		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
+		{fiber.MethodGet, "/files/:id/spreadsheet", signed, s.spreadsheet},
 		{fiber.MethodGet, "/live", signed, s.live},
 	}
 }
