@@ -90,7 +90,7 @@ func TestWhatAStoredMessageCarriesBecomesFiles(t *testing.T) {
 	}
 	id := o.numbers(t, `SELECT id FROM download WHERE name = 'page.html'`)[0]
 	_, preview := b.Get(t, fmt.Sprint("/files/", id, "/preview"))
-	holds(t, "the preview", preview, "hello", "!alert(1)")
+	holds(t, "the preview", preview, "hello", "!alert(1)", `href="/messages/1"`)
 
 	shown := func(when string) {
 		t.Helper()

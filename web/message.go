@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -98,7 +99,7 @@ func (s *Server) messageDetail(ctx context.Context, v db.Snapshot, id int64, r r
 		p.About = strings.Join(notEmpty(l.Name, s.when(l.BirthDate)), ", born ")
 		switch {
 		case l.Others > 0:
-			p.Note = fmt.Sprintf("%s in the same file: read the message as it came, below.", counted(l.Others, "further message"))
+			p.Note = counted(l.Others, "further message") + " in the same file: read the message as it came, below."
 		case l.Cut:
 			p.Note = "There is more in the message as it came, below."
 		}
@@ -366,5 +367,5 @@ func counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return strconv.Itoa(n) + " " + what + "s"
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -42,11 +43,20 @@ func (s *Server) markMessage(c *fiber.Ctx) error {
 	if c.Get("HX-Request") == "" {
 		return c.Redirect("/messages/"+c.Params("id"), fiber.StatusSeeOther)
 	}
-	var m db.Mail
-	if err := s.db.Read(ctx, func(v db.Snapshot) (err error) { m, err = v.Mail(ctx, id, db.Inbound); return err }); err != nil {
+	var row views.MessageRow
+	err = s.db.Read(ctx, func(v db.Snapshot) error {
+		l, err := s.status(ctx, v)
+		if err != nil {
+			return err
+		}
+		c.Set(headerSeq, strconv.FormatInt(l.Seq, 10))
+		m, err := v.Mail(ctx, id, db.Inbound)
+		row = s.mailRow(m, r)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	row := s.mailRow(m, r)
 	if c.Query("on") == "page" {
 		return render(c, views.MessageHead(row))
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -74,7 +75,7 @@ func messageFilter(c *fiber.Ctx) (views.MessageFilter, error) {
 	unknown := func(what string) error {
 		return fiber.NewError(fiber.StatusNotFound, "There is no such "+what+". Choose one above the list.")
 	}
-	known := false
+	var known bool
 	switch f.Box {
 	case "inbound":
 		f.State = c.Query("state", "open")
@@ -208,7 +209,7 @@ func (s *Server) exportMessages(c *fiber.Ctx, f views.MessageFilter, r reader) e
 				rows[i] = append(append([]string{row.Sent.Sortable(), row.Ended.Sortable(), row.Fate, m.Reason}, who...), m.SenderID)
 			} else {
 				rows[i] = append(append([]string{row.Received.Sortable(), row.Sent.Sortable(), m.Sender, m.Subject}, who...),
-					row.State, m.Mark.ReadBy, m.Mark.AssignedTo, m.Mark.AnsweredBy, m.Match.By, fmt.Sprint(m.Attached), m.Network, m.Transport, m.SenderID)
+					row.State, m.Mark.ReadBy, m.Mark.AssignedTo, m.Mark.AnsweredBy, m.Match.By, strconv.Itoa(m.Attached), m.Network, m.Transport, m.SenderID)
 			}
 			filter.Before = m.ID
 		}

@@ -341,6 +341,7 @@ func TestAMessageSaysEverything(t *testing.T) {
 		{`{"intendedRecipientNpi":[{"npi":"7"}],"sentAt":{"at":"noon"}}`, []string{"intendedRecipientNpi 1 › npi", "sentAt › at", "noon"}},
 		{`{"a":{"a":{"a":{"a":{"a":{"a":["deep"]}}}}}}`, []string{"a › a › a › a › a › a", "deep"}},
 		{`{"url":"javascript:alert(1)"}`, []string{"The full message is not here"}},
+		{`{"subject":"nul \u0000 and half \ud83d","body":"` + strings.Repeat("very long ", 100_000) + `"}`, []string{"nul", "and half", "very long very long", "there is more in the message itself"}},
 	} {
 		s.Post(t, fmt.Appendf(nil, `{"meta":{"messageId":"odd-%d","type":"message.received","requestId":"r-9","data":{"ticket":"TOC-1"}},"payload":%s,"beside":{"it":"too"}}`, i, test.payload))
 		s.Settled(t)

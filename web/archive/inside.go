@@ -31,8 +31,7 @@ func (w *partWriter) Write(p []byte) (int, error) {
 		w.head = append(w.head, p[:min(room, len(p))]...)
 	}
 	n, err := w.Writer.Write(p)
-	w.in.note(err)
-	return n, err
+	return n, w.in.note(err)
 }
 
 // part begins the next file. Those before it are at their end: one file alone is open.
@@ -50,7 +49,7 @@ func (in *inside) part() (io.Writer, error) {
 	return in.writers[len(in.writers)-1], nil
 }
 
-// note remembers that the disk failed: the whole file is then fetched again.
+// note passes an error of the disk on and remembers it: the whole file is then fetched again.
 func (in *inside) note(err error) error {
 	if err != nil && in.failed == nil {
 		in.failed = err

@@ -20,7 +20,7 @@ func readReceived(r *reading, _ metriport.Envelope, event metriport.Event) error
 	m := db.Mail{
 		ID: r.Seq, SenderID: string(p.ID), StatedID: string(p.Patient.ID), Subject: oneLine(string(p.Subject)), Sender: oneLine(said.Sender),
 		Recipients: []string{}, ReplyTo: bareID(said.ReplyTo), Network: oneLine(said.Network), Transport: oneLine(said.Transport),
-		Text: said.Body, SentAt: p.SentAt.Time, ReceivedAt: r.ReceivedAt,
+		Text: start(said.Body), SentAt: p.SentAt.Time, ReceivedAt: r.ReceivedAt,
 	}
 	if said.Destination != "" {
 		m.Recipients = append(m.Recipients, oneLine(said.Destination))
@@ -37,7 +37,7 @@ func readStatus(r *reading, e metriport.Envelope, event metriport.Event) error {
 	p := event.Payload
 	s := db.MailStatus{
 		InboxSeq: r.Seq, MessageID: e.MessageID, SenderID: string(p.ID), PatientID: string(p.Patient.ID), Status: strings.ToLower(oneLine(string(p.Status))),
-		Reason: string(p.Reason), SentAt: p.SentAt.Time, EndedAt: p.CompletedAt.Time, ToldAt: e.When,
+		Reason: start(string(p.Reason)), SentAt: p.SentAt.Time, EndedAt: p.CompletedAt.Time, ToldAt: e.When,
 	}
 	received := r.ReceivedAt
 	r.facts = append(r.facts, func(ctx context.Context, tx *db.Tx) error { return tx.AddMailStatus(ctx, s, received) })
@@ -51,6 +51,16 @@ func oneLine(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if r := []rune(s); len(r) > mostOfALine {
 		return string(r[:mostOfALine]) + "…"
+	}
+	return s
+}
+
+// mostOfAText is how much of the text in an event is kept beside it, in bytes; the message itself has all of it.
+const mostOfAText = 64 << 10
+
+func start(s string) string {
+	if len(s) > mostOfAText {
+		return strings.ToValidUTF8(s[:mostOfAText], "") + "…"
 	}
 	return s
 }
