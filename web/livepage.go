@@ -72,6 +72,15 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return err
 		})
 		return s.patientScreen(id, canMark), err
+	case "messages":
+		f, err := messageFilter(c)
+		x, _ := who(c)
+		return s.messagesScreen(f, readerOf(x)), err
+	case "message":
+		x, _ := who(c)
+		return s.mailScreen(c, db.Inbound, readerOf(x))
+	case "sent-message":
+		return s.mailScreen(c, db.Outbound, reader{})
 	case "status":
 		return s.statusScreen(view, views.Status), nil
 	case "connection":

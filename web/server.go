@@ -61,7 +61,7 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 		return nil, fmt.Errorf("CAREBELL_DOWNLOAD_HOSTS: %w: write it like files.example.org:443", err)
 	}
 	s.archive = archive.New(d, archive.Options{
-		Vault: vault, Fetcher: archive.NewFetcher(guard, 0), Read: chart.ReadRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
+		Vault: vault, Fetcher: archive.NewFetcher(guard, 0), Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
 		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles, Alert: s.hub.Wake,
 	})
 	s.projector = chart.New(d, cfg.Log)
