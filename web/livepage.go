@@ -72,6 +72,20 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return err
 		})
 		return s.patientScreen(id, canMark), err
+	case "imports":
+		f, err := importFilter(c)
+		return s.importsScreen(f), err
+	case "import":
+		f, err := rowFilter(c)
+		if err != nil {
+			return live.Screen{}, err
+		}
+		var job db.Import
+		err = s.db.Read(c.UserContext(), func(v db.Snapshot) (err error) {
+			job, err = v.Import(c.UserContext(), c.Query("id"))
+			return err
+		})
+		return s.importScreen(job.No, job.ID, f), err
 	case "status":
 		return s.statusScreen(view, views.Status), nil
 	case "connection":

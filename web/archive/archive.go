@@ -84,7 +84,7 @@ func New(d *db.DB, o Options) *Archive {
 	}
 	return &Archive{
 		alert: o.Alert, stored: o.Stored, removed: o.Removed,
-		db:    d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, apply: o.Apply, now: o.Now, log: o.Log,
+		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, apply: o.Apply, now: o.Now, log: o.Log,
 		wake: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
 	}
 }

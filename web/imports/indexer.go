@@ -20,7 +20,7 @@ const (
 
 // How the indexer waits.
 const (
-	lookEvery = time.Second           // at the clock, for jobs that become stuck
+	lookEvery = time.Second // at the clock, for jobs that become stuck
 	firstWait = 100 * time.Millisecond
 	longWait  = 10 * time.Second
 )
