@@ -5,6 +5,7 @@
   const box = document.getElementById("rows");
   if (!box) return;
   const size = box.firstElementChild;
+  const $ = (selector) => size.querySelector(selector);
   const more = document.getElementById("rows-more");
   const path = box.dataset.rows;
 
@@ -16,22 +17,28 @@
   let asking = false;
   let version = document.getElementById("rows-state")?.dataset.version;
 
+  // Rows are all of one height, which is looked up once, and again when the window or the text size changes: asking the
+  // browser for it costs a layout.
   function measure() {
+    const body = $("tbody");
+    if (!body?.rows.length) return;
+    height = body.getBoundingClientRect().height / body.rows.length;
+    head = $("thead").getBoundingClientRect().height;
+  }
+
+  // Puts what is here where it belongs.
+  function place() {
     const table = size.firstElementChild;
     total = Number(table.dataset.total);
     from = Number(table.dataset.from);
-    const body = table.tBodies?.[0];
-    to = from + (body ? body.rows.length : 0);
-    if (to > from) {
-      height = body.getBoundingClientRect().height / (to - from);
-      head = table.tHead.getBoundingClientRect().height;
-    }
+    to = from + (table.tBodies?.[0].rows.length ?? 0);
+    box.hidden = total === 0 && !path.includes("?");
+    if (!height) measure();
     size.style.height = total > 0 ? `${head + total * height}px` : "";
     table.style.marginTop = `${from * height}px`;
     document.getElementById("rows-pages")?.remove(); // the scrollbar leads everywhere
     const note = document.getElementById("rows-note");
     if (note.textContent !== table.dataset.note) note.textContent = table.dataset.note;
-    box.hidden = total === 0 && !/[?&](status|reason|q)=/.test(path);
   }
 
   // What is in view, and where the next window begins and how long it is.
@@ -46,44 +53,60 @@
     const { first, seen, start, count } = view();
     const early = Math.max(first - (seen >> 1), 0);
     const late = Math.min(first + seen + (seen >> 1), total);
-    if (early < from || late > to) ask(start, count);
+    if (early < from || late > to) ask(start, Math.min(start + count, total));
   }
 
-  // One question at a time: while it is under way the reader may have scrolled on, and the next one is for there.
-  async function ask(start, count) {
+  // Asks for the rows from start up to end that are not here. One question at a time: while it is under way the reader may
+  // have scrolled on, and the next one is for there.
+  async function ask(start, end, anew = false) {
     asking = true;
-    box.setAttribute("aria-busy", "true");
+    const below = !anew && start >= from && start < to && end > to;
+    const above = !anew && end > from && end <= to && start < from;
+    const missing = [below ? to : start, above ? from : end];
     let ok = false;
     try {
       const url = new URL(path, location.href);
-      url.searchParams.set("from", start);
-      url.searchParams.set("count", count);
+      url.searchParams.set("from", missing[0]);
+      url.searchParams.set("count", missing[1] - missing[0]);
       const answer = await fetch(url, { headers: { "HX-Request": "true" }, cache: "no-store" });
       if (answer.status === 401) {
         location.assign("/login?next=" + encodeURIComponent(location.pathname));
         return;
       }
       ok = answer.ok;
-      if (ok) take(await answer.text());
+      if (ok) take(await answer.text(), start, end, below || above);
     } catch {
-      ok = false;
+      ok = false; // no answer, or none that is understood: asked again in a while
     }
     asking = false;
-    box.removeAttribute("aria-busy");
-    if (ok) check();
+    if (ok) requestAnimationFrame(check);
     else setTimeout(check, 3000);
   }
 
-  function take(html) {
+  function take(html, start, end, part) {
     const template = document.createElement("template");
     template.innerHTML = html; // made by the server, with everything from outside escaped
-    const within = document.activeElement?.closest?.("#rows tr");
-    const focused = within && { row: within.ariaRowIndex ?? within.getAttribute("aria-rowindex"), link: [...within.querySelectorAll("a")].indexOf(document.activeElement) };
-    size.replaceChildren(template.content.firstElementChild);
-    measure();
-    if (!focused) return;
-    const link = size.querySelector(`tr[aria-rowindex="${focused.row}"]`)?.querySelectorAll("a")[focused.link];
-    (link ?? box).focus({ preventScroll: true });
+    const fresh = template.content.firstElementChild;
+    const focused = document.activeElement?.closest?.("#rows tr")?.getAttribute("aria-rowindex");
+    const table = size.firstElementChild;
+    if (part && fresh.dataset.total === table.dataset.total && $("thead").textContent === fresh.tHead?.textContent) join(table, fresh, start, end);
+    else size.replaceChildren(fresh);
+    place();
+    if (!focused || box.contains(document.activeElement)) return;
+    ($(`tr[aria-rowindex="${focused}"] a`) ?? box).focus({ preventScroll: true });
+  }
+
+  // The rows that stay are left alone, and those that went out of the window are taken out.
+  function join(table, fresh, start, end) {
+    const body = table.tBodies[0];
+    const rows = [...fresh.tBodies[0].rows];
+    if (Number(fresh.dataset.from) < from) body.prepend(...rows);
+    else body.append(...rows);
+    for (const row of [...body.rows]) {
+      const at = Number(row.getAttribute("aria-rowindex")) - 2;
+      if (at < start || at >= end) row.remove();
+    }
+    table.dataset.from = start;
   }
 
   // Where the reader is stands in the address, so that coming back leads there.
@@ -111,7 +134,8 @@
     });
   }, { passive: true });
   new ResizeObserver(() => {
-    if (total > 0) measure();
+    measure();
+    place();
     check();
   }).observe(box);
 
@@ -123,7 +147,7 @@
       return;
     }
     const { start, count } = height ? view() : { start: 0, count: 100 };
-    ask(start, count);
+    ask(start, start + count, true);
   }
   document.addEventListener("htmx:after:swap", () => {
     const now = document.getElementById("rows-state")?.dataset.version;
@@ -154,7 +178,7 @@
     dialog.showModal();
   });
 
-  measure();
+  place();
   if (from > 0) box.scrollTop = from * height;
   check();
 })();
