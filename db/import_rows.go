@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Outcome is what became of a row of an import. Rows are shown in this order.
@@ -253,13 +254,23 @@ func (f ImportRowFilter) clause(download int64) (string, []any) {
 		where, args = where+" AND reason_no = ?", append(args, f.Reason)
 	}
 	if f.Text != "" {
-		// SQLite knows upper and lower case of ASCII alone; others are found as typed, in lower and in upper case.
-		where += ` AND (cells LIKE ? ESCAPE '\' OR cells LIKE ? ESCAPE '\' OR cells LIKE ? ESCAPE '\')`
-		for _, t := range []string{f.Text, strings.ToLower(f.Text), strings.ToUpper(f.Text)} {
-			args = append(args, "%"+escapeLike(t)+"%")
+		var or []string
+		for _, t := range cases(f.Text) {
+			or, args = append(or, `cells LIKE ? ESCAPE '\'`), append(args, "%"+escapeLike(t)+"%")
 		}
+		where += " AND (" + strings.Join(or, " OR ") + ")"
 	}
 	return where, args
+}
+
+// cases are the ways in which a text is looked for. SQLite knows upper and lower case of ASCII alone; other letters are
+// found as typed, in lower and in upper case.
+func cases(text string) []string {
+	out := []string{text, strings.ToLower(text), strings.ToUpper(text)}
+	if strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return out
+	}
+	return out[:1]
 }
 
 // MostImportMatches is how many rows a search for text can show.
