@@ -420,13 +420,10 @@ func TestHostileCellsAreText(t *testing.T) {
 		}
 	}
 	_, file := b.Get(t, "/imports/JOB-1?format=csv")
-	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file, "\ufeff"))).ReadAll()
-	if err == nil || len(rows) > 0 {
-		t.Logf("%d rows, %v", len(rows), err)
-	}
 	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(file, "\ufeff")))
 	r.FieldsPerRecord = -1
-	if rows, err = r.ReadAll(); err != nil || len(rows) != 6 {
+	rows, err := r.ReadAll()
+	if err != nil || len(rows) != 6 {
 		t.Fatalf("the export has %d rows (%v)", len(rows), err)
 	}
 	for _, row := range rows {

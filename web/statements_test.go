@@ -24,6 +24,8 @@ func TestPagesAskFewStatements(t *testing.T) {
 				`{"meta":{"messageId":"a-%d","type":"patient.admit"},"payload":{"patientId":"p","externalId":"X","additionalIds":{"emr":["1","2"]},"admitTimestamp":"2026-01-02T03:04:05Z"}}`,
 				`{"meta":{"messageId":"b-%d","type":"patient.laboratory"},"payload":{"patientId":"p"}}`,
 				`{"meta":{"messageId":"c-%d","type":"patient.pharmacy"},"payload":{"patientId":"p-%[1]d"}}`,
+				`{"meta":{"messageId":"d-%d","type":"medical.bulk-patient-create"},"bulkPatientCreate":{"requestId":"job-%[1]d","status":"failed"}}`,
+				`{"meta":{"messageId":"e-%d","type":"medical.bulk-patient-create"},"bulkPatientCreate":{"requestId":"job","status":"failed"}}`,
 			} {
 				s.Post(t, fmt.Appendf(nil, body, n))
 			}
@@ -38,7 +40,7 @@ func TestPagesAskFewStatements(t *testing.T) {
 		}
 		return s.DB.Statements() - before
 	}
-	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup"}
+	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup", "/imports", "/imports?state=stuck&q=o", "/imports/job"}
 	few := map[string]int64{}
 	post(3)
 	for _, path := range paths {
