@@ -43,6 +43,8 @@ var places = []place{
 	{name: "patients", path: "/patients", who: ann, shows: live + ` && document.querySelectorAll("#patients .row").length > 20`},
 	{name: "patients-no-match", path: "/patients?q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
 	{name: "patient", who: ann, shows: live + ` && document.querySelector(".row.stay") && document.querySelector("#timeline .row")`},
+	{name: "imports", path: "/imports", who: ann, shows: live + ` && document.querySelectorAll("#imports .row").length >= 3`},
+	{name: "imports-no-match", path: "/imports?state=waiting&q=nothing", who: ann, shows: live + ` && document.querySelector("#imports-empty").checkVisibility()`},
 	{name: "connection", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .good")`},
 	{name: "error", path: "/nowhere", who: ann, shows: `document.querySelector("h1").innerText === "Not here"`},
 	{name: "keys", path: "/", who: ann, shows: `document.querySelector("#keys").open`, prepare: func(b *tab) { eval[bool](b, openKeys) }},
@@ -53,6 +55,7 @@ var newPlaces = []place{
 	{name: "setup", shows: `document.querySelector("input[name=token]")`},
 	{name: "feed-empty", path: "/", who: ann, shows: live + ` && document.querySelector("#feed-empty").checkVisibility()`},
 	{name: "patients-empty", path: "/patients", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
+	{name: "imports-empty", path: "/imports", who: ann, shows: live + ` && document.querySelector("#imports-empty").checkVisibility()`},
 	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 }
 
