@@ -70,6 +70,7 @@ func matrix() []entry {
 		{`"/imports/:id/rows/:row"`, "GET", "/imports/nothing/rows/1", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing%2Frows%2F1"},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
+		{`"/files/:id/spreadsheet"`, "GET", "/files/1/spreadsheet", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fspreadsheet"},
 		{`"/live"`, "GET", "/live?view=feed&since=0", nil, signed(led, 426), "/login?next=%2Flive"},
 		{"", "GET", "/nothing", nil, all(found), ""},
 		{"", "GET", "/admin", nil, all(found), ""},

@@ -60,6 +60,7 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/imports/:id/rows/:row", signed, s.importRow},
 		{fiber.MethodGet, "/files/:id", signed, s.file},
 		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
+		{fiber.MethodGet, "/files/:id/spreadsheet", signed, s.spreadsheet},
 		{fiber.MethodGet, "/live", signed, s.live},
 	}
 }
