@@ -15,6 +15,8 @@ const (
 	ActionPreview  Action = "preview"  // read a file on the screen
 	ActionCorrect  Action = "correct"  // set a name or birth date by hand
 	ActionExport   Action = "export"   // took a list as a file
+	ActionCompare  Action = "compare"  // compared the inbox with the sender's list
+	ActionResend   Action = "resend"   // had the sender send again what failed
 	ActionSearch   Action = "search"   // looked for a patient; the words are not kept
 )
 

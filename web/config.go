@@ -28,7 +28,8 @@ type Config struct {
 	DataDir        string        // where downloads are kept
 	DataKey        string        // they are encrypted with; "" = the key file in DataDir
 	DownloadHosts  []string      // host:port that links may lead to beside the sender's own
-	APIKey         string        // of the sender's API, for fresh links; "" = none
+	APIKey         string        // of the sender's API, for fresh links and the proof of completeness; "" = none
+	APIURL         *url.URL      // of the sender's API; nil = none, so no proof of completeness
 	KeepFiles      time.Duration // how long downloads are kept; 0 = for ever
 }
 

@@ -79,6 +79,11 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the connection to Metriport.")
 		}
 		return s.statusScreen(view, func(l views.Live) templ.Component { return views.ConnectionUpdate(s.connectionState(l)) }), nil
+	case "completeness":
+		if x, _ := who(c); !x.May(db.Admin) {
+			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see how complete the inbox is.")
+		}
+		return s.completenessScreen(), nil
 	default:
 		return live.Screen{}, fiber.NewError(fiber.StatusNotFound, "There is no such live page.")
 	}

@@ -32,14 +32,15 @@ var documented = []struct{ name, usual, help string }{
 	{"CAREBELL_DOWNLOAD_HOSTS", "", "host:port that download links may lead to beside Metriport's own, separated by commas"},
 	{"CAREBELL_DATA_KEY", "", "key that downloads are encrypted with, 32 bytes as base64; a key file in the data folder where not set"},
 	{"CAREBELL_KEEP_FILES", "", "days that downloads are kept; for ever where not set"},
-	{"CAREBELL_METRIPORT_API_KEY", "", "key of Metriport's API, for fresh links to documents"},
+	{"CAREBELL_METRIPORT_API_KEY", "", "key of Metriport's API, for the proof of completeness and fresh links to documents"},
+	{"CAREBELL_METRIPORT_API_URL", "https://api.metriport.com", "address of Metriport's API; the sandbox's is https://api.sandbox.metriport.com"},
 	{"CAREBELL_TLS_CERT", "", "certificate file, to serve TLS without a proxy"},
 	{"CAREBELL_TLS_KEY", "", "its key file"},
 }
 
 // later are settings of the documented surface that this version does not use yet: they are accepted with a warning.
 var later = []string{
-	"CAREBELL_METRIPORT_API_URL", "CAREBELL_METRICS_ADDR", "CAREBELL_OIDC_",
+	"CAREBELL_METRICS_ADDR", "CAREBELL_OIDC_",
 }
 
 // settings are the words that were given, by the names of the environment.
@@ -169,10 +170,14 @@ func (s *settings) config(t terminal) (web.Config, error) {
 		return c, err
 	}
 	c.DataDir, c.DataKey, c.DownloadHosts = s.get("CAREBELL_DATA"), s.get("CAREBELL_DATA_KEY"), split(s.get("CAREBELL_DOWNLOAD_HOSTS"))
-	if _, err := archive.NewGuard(c.DownloadHosts); err != nil {
+	guard, err := archive.NewGuard(c.DownloadHosts)
+	if err != nil {
 		return c, fmt.Errorf("CAREBELL_DOWNLOAD_HOSTS: %w; write it like files.example.org:443", err)
 	}
 	c.APIKey = s.get("CAREBELL_METRIPORT_API_KEY")
+	if c.APIURL, err = guard.APIURL(s.get("CAREBELL_METRIPORT_API_URL")); err != nil {
+		return c, fmt.Errorf("CAREBELL_METRIPORT_API_URL %w: write it like https://api.metriport.com, or leave it out", err)
+	}
 	if v := s.get("CAREBELL_KEEP_FILES"); v != "" {
 		days, err := strconv.ParseUint(v, 10, 16)
 		if err != nil || days == 0 {
