@@ -65,6 +65,7 @@ func matrix() []entry {
 		{`"/patients/:id/correct"`, "POST", "/patients/p-1/correct", url.Values{"birth_date": {"never"}}, [4]int{401, no, 422, 422}, ""},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
+		{"systemPath", "GET", "/admin/system", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem"},
 		{"completenessPath", "GET", completenessPage, nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},
 		{"completenessPath", "GET", completenessPage + "?format=csv", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},
 		{`completenessPath + "/check"`, "POST", completenessPage + "/check", nil, [4]int{401, no, no, 409}, ""}, // no API key is set
@@ -99,6 +100,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"view=patient&id=p-1&since=0":    {401, 101, 101, 101},
 		"view=connection&since=0":        {401, 403, 403, 101},
 		"view=completeness&since=0":      {401, 403, 403, 101},
+		"view=system&since=0":            {401, 403, 403, 101},
 		"view=patient&id=nobody&since=9": {401, 404, 404, 404},
 		"view=nothing&since=0":           {401, 404, 404, 404},
 	} {

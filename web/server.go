@@ -48,6 +48,7 @@ type Server struct {
 	archive   *archive.Archive
 	refusals  *intake.Refusals
 	checker   *completeness.Checker // nil without an API key
+	overview  overview
 	app       *fiber.App
 	listener  net.Listener
 }
@@ -171,6 +172,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.hub.Run(work) })
 	g.Go(func() error { return s.archive.Run(work) })
 	g.Go(func() error { return s.refusals.Run(work, s.db, s.cfg.Log) })
+	g.Go(func() error { return s.pulse(work) })
 	if s.checker != nil {
 		g.Go(func() error { return s.checker.Run(work) })
 	}

@@ -38,7 +38,7 @@ func TestPagesAskFewStatements(t *testing.T) {
 		}
 		return s.DB.Statements() - before
 	}
-	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup"}
+	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup", "/admin/system", "/admin/system/completeness"}
 	few := map[string]int64{}
 	post(3)
 	for _, path := range paths {

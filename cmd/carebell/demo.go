@@ -55,12 +55,12 @@ func demo(ctx context.Context, s *settings, args []string, t terminal) (err erro
 	if *port < 0 || *port > 65535 {
 		return fmt.Errorf("--port is %d: choose one from 1 to 65535", *port)
 	}
-	s.values["CAREBELL_ADDR"] = demoAddr(ctx, *port)
+	s.set("CAREBELL_ADDR", demoAddr(ctx, *port), "demo")
 	for _, name := range []string{"CAREBELL_PUBLIC_URL", "CAREBELL_TLS_CERT", "CAREBELL_TLS_KEY", "CAREBELL_TRUSTED_PROXIES"} {
 		delete(s.values, name)
 	}
 	key := "demo-" + rand.Text()
-	s.values["CAREBELL_WEBHOOK_KEYS"] = key
+	s.set("CAREBELL_WEBHOOK_KEYS", key, "demo")
 	cfg, err := s.config(t)
 	if err != nil {
 		return err
@@ -78,6 +78,12 @@ func demo(ctx context.Context, s *settings, args []string, t terminal) (err erro
 		return fmt.Errorf("cannot start the simulated sender: %w", err)
 	}
 	cfg.DataDir, cfg.DataKey, cfg.DownloadHosts = dir, "", []string{store.Addr().String()}
+	delete(s.values, "CAREBELL_DATA_KEY")
+	s.set("CAREBELL_DATA", dir, "demo")
+	s.set("CAREBELL_DOWNLOAD_HOSTS", store.Addr().String(), "demo")
+	s.set("CAREBELL_METRIPORT_API_KEY", "a simulated one", "demo")
+	s.set("CAREBELL_METRIPORT_API_URL", "http://"+store.Addr().String(), "demo")
+	cfg.Settings = s.shown(cfg.Keys)
 	cfg.APIKey, cfg.APIURL = "demo-"+rand.Text(), &url.URL{Scheme: "http", Host: store.Addr().String()}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	return withServer(ctx, cfg, dir, func(srv *web.Server) error {

@@ -50,3 +50,7 @@ CREATE TABLE completeness_retry (
 
 -- For what came in the last days.
 CREATE INDEX inbox_received ON inbox (received_at, type);
+
+-- For when each key was last heard.
+CREATE INDEX inbox_key ON inbox (key_id, seq);
+CREATE INDEX inbox_repeat_key ON inbox_repeat (key_id, id);
