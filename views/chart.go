@@ -3,6 +3,7 @@ package views
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -129,24 +130,24 @@ func NewEventChart(days []DayCount) EventChart {
 
 // words says a day with its groups.
 func (d DayCount) words() string {
-	text := d.label() + ": " + Counted(d.Total(), "event")
+	lines := []string{d.label() + ": " + Counted(d.Total(), "event")}
 	for _, g := range EventGroups {
 		if n := d.Counts[g.Key]; n > 0 {
-			text += fmt.Sprintf("\n%s %s", g.Label, Count(n))
+			lines = append(lines, g.Label+" "+Count(n))
 		}
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
 // scale returns a round top that holds most, and the step between at most five lines.
 func scale(most int) (top, step int) {
 	step = 1
-	for _, next := 0, 0; most > 4*step; {
-		next = step * 2
-		if digits := strconv.Itoa(step); digits[0] == '2' {
-			next = step / 2 * 5
+	for most > 4*step {
+		if strconv.Itoa(step)[0] == '2' { // 1, 2, 5, 10, 20, 50 …
+			step = step / 2 * 5
+		} else {
+			step *= 2
 		}
-		step = next
 	}
 	top = max((most+step-1)/step, 1) * step
 	return top, step

@@ -151,7 +151,7 @@ func SystemPage(p System) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p>Do not copy the database while Carebell runs: its newest part is in the write-ahead log beside it. After putting a copy back, <code>carebell verify</code> says whether the inbox is whole.</p></section><section class=\"card panel\" aria-labelledby=\"settings-title\"><h2 id=\"settings-title\">Settings in force</h2><p class=\"muted\">They are set where Carebell is started, and change with the next start. Secrets are not shown.</p><div class=\"table-wrap\" tabindex=\"0\" role=\"region\" aria-labelledby=\"settings-title\"><table><thead><tr><th scope=\"col\">Setting</th><th scope=\"col\">Value</th><th scope=\"col\">From</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p>Do not copy the database while Carebell runs: its newest part is in the write-ahead log beside it. After putting a copy back, <code>carebell verify</code> says whether the inbox is whole.</p></section><section class=\"card panel\" aria-labelledby=\"settings-title\"><h2 id=\"settings-title\">Settings in force</h2><p class=\"muted\">They are set where Carebell is started, and change with the next start. Secrets are not shown.</p><div class=\"table-wrap\" tabindex=\"0\" role=\"region\" aria-label=\"Settings as a table\"><table><thead><tr><th scope=\"col\">Setting</th><th scope=\"col\">Value</th><th scope=\"col\">From</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -3,11 +3,11 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
@@ -303,7 +303,7 @@ func version(st db.Health) []views.Fact {
 	}
 	return []views.Fact{
 		{Name: "Carebell", Value: word}, {Name: "Commit", Value: commit}, {Name: "Go", Value: goVersion},
-		{Name: "SQLite", Value: st.SQLite}, {Name: "Schema", Value: fmt.Sprint(st.Schema)},
+		{Name: "SQLite", Value: st.SQLite}, {Name: "Schema", Value: strconv.FormatInt(st.Schema, 10)},
 	}
 }
 

@@ -44,6 +44,11 @@ var places = []place{
 	{name: "patients-no-match", path: "/patients?q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
 	{name: "patient", who: ann, shows: live + ` && document.querySelector(".row.stay") && document.querySelector("#timeline .row")`},
 	{name: "connection", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .good")`},
+	{name: "system", path: "/admin/system", who: boss, shows: live + ` && document.querySelectorAll(".chart rect").length > 5`},
+	{name: "system-opened", path: "/admin/system", who: boss, shows: live + ` && document.querySelectorAll("details[open]").length === 2`, prepare: func(b *tab) {
+		eval[bool](b, `document.querySelectorAll("details").forEach((d) => { d.open = true; }), true`)
+	}},
+	{name: "completeness-off", path: "/admin/system/completeness", who: boss, shows: live + ` && document.querySelector("main .card code")`},
 	{name: "error", path: "/nowhere", who: ann, shows: `document.querySelector("h1").innerText === "Not here"`},
 	{name: "keys", path: "/", who: ann, shows: `document.querySelector("#keys").open`, prepare: func(b *tab) { eval[bool](b, openKeys) }},
 }
@@ -54,6 +59,7 @@ var newPlaces = []place{
 	{name: "feed-empty", path: "/", who: ann, shows: live + ` && document.querySelector("#feed-empty").checkVisibility()`},
 	{name: "patients-empty", path: "/patients", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
 	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
+	{name: "system-empty", path: "/admin/system", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 }
 
 // everyPlace opens every page, one after the other, and calls f with it.
