@@ -65,6 +65,7 @@ func matrix() []entry {
 		{`"/patients/:id/correct"`, "POST", "/patients/p-1/correct", url.Values{"birth_date": {"never"}}, [4]int{401, no, 422, 422}, ""},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
+		{`"/files/:id/spreadsheet"`, "GET", "/files/1/spreadsheet", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fspreadsheet"},
 		{"systemPath", "GET", "/admin/system", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem"},
 		{"completenessPath", "GET", completenessPage, nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},
 		{"completenessPath", "GET", completenessPage + "?format=csv", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},

@@ -56,6 +56,7 @@ func (s *Server) table() []route {
 		{fiber.MethodPost, "/patients/:id/correct", act, s.correct},
 		{fiber.MethodGet, "/files/:id", signed, s.file},
 		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
+		{fiber.MethodGet, "/files/:id/spreadsheet", signed, s.spreadsheet},
 		{fiber.MethodGet, systemPath, keepers, s.systemPage},
 		{fiber.MethodGet, completenessPath, keepers, s.completenessPage},
 		{fiber.MethodPost, completenessPath + "/check", keepers, s.checkCompleteness},
