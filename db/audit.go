@@ -18,6 +18,8 @@ const (
 	ActionMark     Action = "mark"     // took a message, gave it back, or said that it was read or answered
 	ActionMatch    Action = "match"    // said whom an unmatched message is about
 	ActionUnmatch  Action = "unmatch"  // took that back
+	ActionCompare  Action = "compare"  // compared the inbox with the sender's list
+	ActionResend   Action = "resend"   // had the sender send again what failed
 	ActionSearch   Action = "search"   // looked for a patient; the words are not kept
 )
 

@@ -67,6 +67,10 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/files/:id", signed, s.file},
 		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
 		{fiber.MethodGet, "/files/:id/spreadsheet", signed, s.spreadsheet},
+		{fiber.MethodGet, systemPath, keepers, s.systemPage},
+		{fiber.MethodGet, completenessPath, keepers, s.completenessPage},
+		{fiber.MethodPost, completenessPath + "/check", keepers, s.checkCompleteness},
+		{fiber.MethodPost, completenessPath + "/retry", keepers, s.sendAgain},
 		{fiber.MethodGet, "/live", signed, s.live},
 	}
 }
