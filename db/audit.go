@@ -16,6 +16,7 @@ const (
 	ActionCorrect  Action = "correct"  // set a name or birth date by hand
 	ActionExport   Action = "export"   // took a list as a file
 	ActionSearch   Action = "search"   // looked for a patient; the words are not kept
+	ActionAgain    Action = "again"    // had messages processed again
 )
 
 // Audit notes that a person did something. object names a thing by its id, "" = none.

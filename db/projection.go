@@ -8,7 +8,8 @@ import (
 )
 
 // projections are the tables that are made from the inbox, in an order that respects their references.
-var projections = []string{"notification", "stay", "facility", "patient_search", "patient_statement", "patient_alias", "patient", "inbox_outcome", "cursor"}
+var projections = []string{"notification", "stay", "facility", "patient_search", "patient_statement", "patient_alias", "patient",
+	"inbox_patient", "inbox_outcome", "cursor"}
 
 // DropProjections empties everything that is made from the inbox, and tells every screen to start again.
 func (tx *Tx) DropProjections(ctx context.Context) error {
@@ -16,6 +17,10 @@ func (tx *Tx) DropProjections(ctx context.Context) error {
 		if _, err := tx.exec(ctx, "DELETE FROM "+table); err != nil {
 			return fmt.Errorf("emptying %s: %w", table, err)
 		}
+	}
+	// Whatever should have been read again is.
+	if _, err := tx.exec(ctx, `UPDATE reprocess SET ended_at = ? WHERE ended_at IS NULL`, tx.Now); err != nil {
+		return fmt.Errorf("ending what is read again: %w", err)
 	}
 	return tx.changed(ctx, "", 0)
 }

@@ -96,6 +96,9 @@ func (t Time) Day() string {
 	}
 }
 
+// DayMonth is the day in a few letters, for the foot of a chart.
+func (t Time) DayMonth() string { return t.local().Format("2 Jan") }
+
 // DayKey is the local day as YYYY-MM-DD.
 func (t Time) DayKey() string { return t.local().Format(time.DateOnly) }
 

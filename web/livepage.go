@@ -79,6 +79,23 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the connection to Metriport.")
 		}
 		return s.statusScreen(view, func(l views.Live) templ.Component { return views.ConnectionUpdate(s.connectionState(l)) }), nil
+	case "inbox", "inbox-message":
+		if x, _ := who(c); !x.May(roles[keepers]...) {
+			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the inbox.")
+		}
+		if view == "inbox" {
+			f, err := s.inboxFilter(c)
+			return s.inboxScreen(f), err
+		}
+		seq, err := number(c.Query("seq"))
+		if err != nil {
+			return live.Screen{}, err
+		}
+		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+			_, err := v.InboxMessage(c.UserContext(), seq)
+			return err
+		})
+		return s.messageScreen(seq), err
 	default:
 		return live.Screen{}, fiber.NewError(fiber.StatusNotFound, "There is no such live page.")
 	}

@@ -56,6 +56,12 @@ func (s *Server) table() []route {
 		{fiber.MethodPost, "/patients/:id/correct", act, s.correct},
 		{fiber.MethodGet, "/files/:id", signed, s.file},
 		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
+		{fiber.MethodGet, "/admin/inbox", keepers, s.inboxPage},
+		{fiber.MethodPost, "/admin/inbox/again", keepers, s.againAll},
+		{fiber.MethodGet, "/admin/inbox/refused", keepers, s.refused},
+		{fiber.MethodGet, "/admin/inbox/:seq", keepers, s.inboxMessage},
+		{fiber.MethodGet, "/admin/inbox/:seq/raw", keepers, s.rawMessage},
+		{fiber.MethodPost, "/admin/inbox/:seq/again", keepers, s.again},
 		{fiber.MethodGet, "/live", signed, s.live},
 	}
 }

@@ -38,7 +38,8 @@ func TestPagesAskFewStatements(t *testing.T) {
 		}
 		return s.DB.Statements() - before
 	}
-	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup"}
+	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup",
+		"/admin/inbox", "/admin/inbox?q=p-1", "/admin/inbox?patient=p", "/admin/inbox/1", "/admin/inbox/refused"}
 	few := map[string]int64{}
 	post(3)
 	for _, path := range paths {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"testing"
 
+	"carebell/db"
 	"carebell/web/metriport"
 )
 
@@ -43,6 +44,11 @@ var places = []place{
 	{name: "patients", path: "/patients", who: ann, shows: live + ` && document.querySelectorAll("#patients .row").length > 20`},
 	{name: "patients-no-match", path: "/patients?q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
 	{name: "patient", who: ann, shows: live + ` && document.querySelector(".row.stay") && document.querySelector("#timeline .row")`},
+	{name: "inbox", path: "/admin/inbox", who: boss, shows: live + ` && document.querySelectorAll("#inbox > .row").length >= 50`},
+	{name: "inbox-filtered", path: "/admin/inbox?type=patient.admit&status=processed", who: boss, shows: live + ` && document.querySelector(".fold[open] select")`},
+	{name: "inbox-no-match", path: "/admin/inbox?q=nothing-is-called-so", who: boss, shows: live + ` && document.querySelector("#inbox-empty").checkVisibility()`},
+	{name: "inbox-message", path: "/admin/inbox/1", who: boss, shows: live + ` && document.querySelector(".json summary")`},
+	{name: "inbox-refused", path: "/admin/inbox/refused?days=30", who: boss, shows: live + ` && document.querySelector(".chart svg rect")`},
 	{name: "connection", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .good")`},
 	{name: "error", path: "/nowhere", who: ann, shows: `document.querySelector("h1").innerText === "Not here"`},
 	{name: "keys", path: "/", who: ann, shows: `document.querySelector("#keys").open`, prepare: func(b *tab) { eval[bool](b, openKeys) }},
@@ -53,6 +59,8 @@ var newPlaces = []place{
 	{name: "setup", shows: `document.querySelector("input[name=token]")`},
 	{name: "feed-empty", path: "/", who: ann, shows: live + ` && document.querySelector("#feed-empty").checkVisibility()`},
 	{name: "patients-empty", path: "/patients", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
+	{name: "inbox-empty", path: "/admin/inbox", who: boss, shows: live + ` && document.querySelector("#inbox-empty").checkVisibility()`},
+	{name: "inbox-refused-none", path: "/admin/inbox/refused", who: boss, shows: live + ` && !document.querySelector(".chart")`},
 	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 }
 
@@ -126,6 +134,11 @@ func atWork(t *testing.T) *clinic {
 		last = row
 	}
 	c.Settled(t)
+	if err := c.DB.Write(t.Context(), func(tx *db.Tx) error {
+		return tx.CountRejections(t.Context(), map[string]int64{"wrong signature": 7, "no signature": 3, "encoded": 1})
+	}); err != nil {
+		t.Fatal(err)
+	}
 	c.AddUser(t, ann, "coordinator")
 	c.AddUser(t, boss, "admin")
 	by := c.bob()

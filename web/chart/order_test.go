@@ -147,6 +147,7 @@ var chartQueries = []string{
 		facility, stay_id, test, deliveries, state FROM notification ORDER BY message_id, id % 1024`,
 	`SELECT 'twins', patient_id, kind, event_at, source_sent_at, moves, count(*), count(*) FILTER (WHERE twin_of = 0)
 		FROM notification WHERE event_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6`,
+	`SELECT 'named', message_id, patient_id FROM inbox JOIN inbox_patient USING (seq) ORDER BY message_id, patient_id`,
 	`SELECT 'outcome', message_id, status, error FROM inbox JOIN inbox_outcome USING (seq) ORDER BY message_id`,
 }
 
