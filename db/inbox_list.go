@@ -253,6 +253,7 @@ var becomes = []string{
 	`SELECT 'notification', CAST(id AS TEXT), patient_id, kind, CAST(state AS TEXT), '' FROM notification WHERE inbox_seq = ?1`,
 	`SELECT 'patient', n.patient_id, n.patient_id, coalesce(p.name, ''), iif(p.id IS NULL, 'unknown', 'known'), '' FROM inbox_patient n LEFT JOIN patient p ON p.id = n.patient_id WHERE n.seq = ?1`,
 	`SELECT 'file', CAST(id AS TEXT), patient_id, name, state, reason FROM download WHERE inbox_seq = ?1`,
+	`SELECT 'identity', CAST(id AS TEXT), patient_id, proofed_id, '', '' FROM identity WHERE id = ?1`,
 }
 
 // Became lists what message seq became, in one statement.

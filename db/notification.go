@@ -80,8 +80,8 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 		return fmt.Errorf("looking for a twin: %w", err)
 	}
 	if n.Facility != "" {
-		if _, err := tx.exec(ctx, `INSERT INTO facility (name) VALUES (?) ON CONFLICT DO NOTHING`, n.Facility); err != nil {
-			return fmt.Errorf("saving a facility: %w", err)
+		if err := tx.saveFacility(ctx, n.Facility); err != nil {
+			return err
 		}
 	}
 	_, err = tx.exec(ctx, `INSERT INTO notification (id, inbox_seq, kind, patient_id, message_id, event_at, sent_at, source_sent_at, received_at,
@@ -111,6 +111,18 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 		}
 	}
 	return nil
+}
+
+// saveFacility takes the name of a facility among those that can be found.
+func (tx *Tx) saveFacility(ctx context.Context, name string) error {
+	result, err := tx.exec(ctx, `INSERT INTO facility (name) VALUES (?) ON CONFLICT DO NOTHING`, name)
+	if err != nil {
+		return fmt.Errorf("saving a facility: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	return tx.Index(ctx, SearchFacility, name, "", name)
 }
 
 // CountDeliveries brings the number of deliveries on the notifications of a message up to date.

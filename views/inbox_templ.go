@@ -1714,7 +1714,7 @@ func InboxMessageState(p InboxMessage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 147, "</ul><h2>Deliveries</h2><div class=\"table-wrap\"><table><caption class=\"hidden\">Deliveries of this message, the latest first</caption> <thead><tr><th scope=\"col\">Received</th><th scope=\"col\">Key</th><th scope=\"col\">Body</th><th scope=\"col\">Size</th><th scope=\"col\">Look</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 147, "</ul><h2>Deliveries</h2><div class=\"table-wrap fit\"><table><caption class=\"hidden\">Deliveries of this message, the latest first</caption> <thead><tr><th scope=\"col\">Received</th><th scope=\"col\">Key</th><th scope=\"col\">Body</th><th scope=\"col\">Size</th><th scope=\"col\">Look</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

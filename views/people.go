@@ -96,6 +96,7 @@ type PatientDetail struct {
 	Summaries   []Summary
 	Files       []FileRow
 	Records     []FileRow // behind the notifications
+	Proofings   []Proofing
 	Rows        []Row
 	Older       string // URL of the earlier part of the timeline; "" = none
 }

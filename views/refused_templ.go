@@ -434,7 +434,7 @@ func refusedChart(p Refused) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "</figcaption></figure><div class=\"table-wrap\" tabindex=\"0\" role=\"region\" aria-label=\"Refused requests by day\"><table><thead><tr><th scope=\"col\">Day</th>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "</figcaption></figure><div class=\"table-wrap fit\" tabindex=\"0\" role=\"region\" aria-label=\"Refused requests by day\"><table><thead><tr><th scope=\"col\">Day</th>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -65,6 +65,11 @@ func matrix() []entry {
 		{`"/patients/:id/correct"`, "POST", "/patients/p-1/correct", url.Values{"birth_date": {"never"}}, [4]int{401, no, 422, 422}, ""},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
+		{`"/identity"`, "GET", "/identity", nil, signed(led, in), "/login?next=%2Fidentity"},
+		{`"/identity"`, "GET", "/identity?q=" + canary, nil, signed(led, in), "/login?next=%2Fidentity"},
+		{`"/identity"`, "GET", "/identity?who=else", nil, signed(led, found), "/login?next=%2Fidentity"},
+		{`"/identity/:id"`, "GET", "/identity/2", nil, signed(led, in), "/login?next=%2Fidentity%2F2"},
+		{`"/identity/:id"`, "GET", "/identity/1", nil, signed(led, found), "/login?next=%2Fidentity%2F1"},
 		{`"/admin/inbox"`, "GET", "/admin/inbox", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox"},
 		{`"/admin/inbox"`, "GET", "/admin/inbox?q=" + canary, nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox"},
 		{`"/admin/inbox/refused"`, "GET", "/admin/inbox/refused", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox%2Frefused"},
@@ -93,6 +98,7 @@ func matrix() []entry {
 func TestWhoMayDoWhat(t *testing.T) {
 	s := webtest.Start(t)
 	s.Post(t, []byte(message("a", "patient.admit")))
+	s.Post(t, []byte(message("b", "ias.identity.verified")))
 	s.Settled(t)
 	browsers := []*webtest.Browser{s.Browser(), s.SignedIn(t, "viewer@clinic.example", db.Viewer), s.SignedIn(t, "coordinator@clinic.example", db.Coordinator), s.SignedIn(t, "admin@clinic.example", db.Admin)}
 
@@ -102,6 +108,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"view=status&since=0":            {401, 101, 101, 101},
 		"view=patient&id=p-1&since=0":    {401, 101, 101, 101},
 		"view=connection&since=0":        {401, 403, 403, 101},
+		"view=identity&since=0":          {401, 101, 101, 101},
+		"view=proofing&id=2&since=0":     {401, 101, 101, 101},
+		"view=proofing&id=1&since=0":     {401, 404, 404, 404},
 		"view=inbox&since=0":             {401, 403, 403, 101},
 		"view=inbox-message&seq=1":       {401, 403, 403, 101},
 		"view=inbox-message&seq=77":      {401, 403, 403, 404},

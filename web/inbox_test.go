@@ -66,7 +66,7 @@ func inboxOfAll(t *testing.T) (*webtest.Server, *webtest.Browser) {
 		`{"meta":{"messageId":"m-failed","type":"patient.admit"},"payload":{"patientId":"pat-c","patientId":"pat-c"}}`,                                                                                                       // 4: failed
 		`{"meta":{"messageId":`, // 5: malformed
 		`{"meta":{"messageId":"m-many","type":"medical.document-conversion"},"patients":[{"patientId":"pat-a"},{"patientId":"pat-b"},{"patientId":null}]}`, // 6
-		`{"meta":{"messageId":"m-nobody","type":"message.received"},"payload":{"subject":"hello"}}`,                                                          // 7
+		`{"meta":{"messageId":"m-nobody","type":"message.received"},"payload":{"subject":"hello"}}`,                                                        // 7
 	} {
 		if status, answer := s.Post(t, []byte(body)); status != http.StatusOK {
 			t.Fatalf("%s is answered %d %s", body, status, answer)
@@ -302,7 +302,11 @@ func TestProcessAgain(t *testing.T) {
 	s.Post(t, []byte(admit("c", "p-1"))) // the same event again: a twin of the first
 	s.Post(t, []byte(admit("a", "p-1"))) // delivered twice
 	s.Settled(t)
-	_, want := b.Get(t, "/?state=all")
+	var want string
+	waitFor(t, "the further delivery to be counted", func() bool {
+		_, want = b.Get(t, "/?state=all")
+		return strings.Contains(want, "delivered 2 times")
+	})
 	setOutcome(t, s, "seq = 1")
 	if _, page := b.Get(t, "/?state=all"); len(ids(t, page, "#feed > .row", "id")) != 2 {
 		t.Fatal("the message still shows: the test does not test")

@@ -145,6 +145,9 @@ var becomes = map[string]func(s *Server, b db.Became) views.Became{
 		}
 		return out
 	},
+	"identity": func(_ *Server, b db.Became) views.Became {
+		return views.Became{Label: "Identity proof", What: orMissing(visible(b.What), "proofed identity id not sent"), State: "verified", URL: "/identity/" + b.ID}
+	},
 }
 
 func (s *Server) became(b db.Became) views.Became {

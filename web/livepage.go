@@ -79,6 +79,19 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the connection to Metriport.")
 		}
 		return s.statusScreen(view, func(l views.Live) templ.Component { return views.ConnectionUpdate(s.connectionState(l)) }), nil
+	case "identity":
+		f, err := identityFilter(c)
+		return s.identitiesScreen(f), err
+	case "proofing":
+		id, err := number(c.Query("id"))
+		if err != nil {
+			return live.Screen{}, err
+		}
+		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+			_, err := s.identityDetail(c.UserContext(), v, id)
+			return err
+		})
+		return s.identityScreen(id), err
 	case "inbox", "inbox-message":
 		if x, _ := who(c); !x.May(roles[keepers]...) {
 			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the inbox.")

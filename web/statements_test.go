@@ -23,6 +23,7 @@ func TestPagesAskFewStatements(t *testing.T) {
 			for _, body := range []string{
 				`{"meta":{"messageId":"a-%d","type":"patient.admit"},"payload":{"patientId":"p","externalId":"X","additionalIds":{"emr":["1","2"]},"admitTimestamp":"2026-01-02T03:04:05Z"}}`,
 				`{"meta":{"messageId":"b-%d","type":"patient.laboratory"},"payload":{"patientId":"p"}}`,
+				`{"meta":{"messageId":"i-%d","type":"ias.identity.verified"},"payload":{"patientId":"p","proofedIdentityId":"pid"}}`,
 				`{"meta":{"messageId":"c-%d","type":"patient.pharmacy"},"payload":{"patientId":"p-%[1]d"}}`,
 			} {
 				s.Post(t, fmt.Appendf(nil, body, n))
@@ -39,7 +40,8 @@ func TestPagesAskFewStatements(t *testing.T) {
 		return s.DB.Statements() - before
 	}
 	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup",
-		"/admin/inbox", "/admin/inbox?q=p-1", "/admin/inbox?patient=p", "/admin/inbox/1", "/admin/inbox/refused"}
+		"/admin/inbox", "/admin/inbox?q=p-1", "/admin/inbox?patient=p", "/admin/inbox/1", "/admin/inbox/refused",
+		"/identity", "/identity?q=p-1", "/identity/3"}
 	few := map[string]int64{}
 	post(3)
 	for _, path := range paths {

@@ -44,6 +44,10 @@ var places = []place{
 	{name: "patients", path: "/patients", who: ann, shows: live + ` && document.querySelectorAll("#patients .row").length > 20`},
 	{name: "patients-no-match", path: "/patients?q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
 	{name: "patient", who: ann, shows: live + ` && document.querySelector(".row.stay") && document.querySelector("#timeline .row")`},
+	{name: "identity", path: "/identity", who: ann, shows: live + ` && document.querySelector("#identity > .row .flag")`},
+	{name: "identity-proof", path: "/identity?who=again", who: ann, shows: `document.querySelector("#proofing .row") && ` + live, prepare: func(b *tab) {
+		eval[bool](b, `document.querySelector("#identity .name").click(), true`)
+	}},
 	{name: "inbox", path: "/admin/inbox", who: boss, shows: live + ` && document.querySelectorAll("#inbox > .row").length >= 50`},
 	{name: "inbox-filtered", path: "/admin/inbox?type=patient.admit&status=processed", who: boss, shows: live + ` && document.querySelector(".fold[open] select")`},
 	{name: "inbox-no-match", path: "/admin/inbox?q=nothing-is-called-so", who: boss, shows: live + ` && document.querySelector("#inbox-empty").checkVisibility()`},
@@ -59,6 +63,7 @@ var newPlaces = []place{
 	{name: "setup", shows: `document.querySelector("input[name=token]")`},
 	{name: "feed-empty", path: "/", who: ann, shows: live + ` && document.querySelector("#feed-empty").checkVisibility()`},
 	{name: "patients-empty", path: "/patients", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
+	{name: "identity-empty", path: "/identity", who: ann, shows: live + ` && document.querySelector("#identity-empty").checkVisibility()`},
 	{name: "inbox-empty", path: "/admin/inbox", who: boss, shows: live + ` && document.querySelector("#inbox-empty").checkVisibility()`},
 	{name: "inbox-refused-none", path: "/admin/inbox/refused", who: boss, shows: live + ` && !document.querySelector(".chart")`},
 	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},

@@ -147,6 +147,8 @@ var chartQueries = []string{
 		facility, stay_id, test, deliveries, state FROM notification ORDER BY message_id, id % 1024`,
 	`SELECT 'twins', patient_id, kind, event_at, source_sent_at, moves, count(*), count(*) FILTER (WHERE twin_of = 0)
 		FROM notification WHERE event_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6`,
+	`SELECT 'proofing', message_id, request_id, patient_id, proofed_id, session_id, sent_at, data, fields FROM identity ORDER BY message_id`,
+	`SELECT 'found', e.kind, iif(e.kind = 'identity', '', e.key), e.patient_id, w.words FROM search_entry e JOIN search_words w ON w.rowid = e.no ORDER BY 2, 5, 3, 4`,
 	`SELECT 'named', message_id, patient_id FROM inbox JOIN inbox_patient USING (seq) ORDER BY message_id, patient_id`,
 	`SELECT 'outcome', message_id, status, error FROM inbox JOIN inbox_outcome USING (seq) ORDER BY message_id`,
 }

@@ -24,7 +24,7 @@ var kept = []string{"inbox", "reprocess", "inbox_repeat", "rejection", "notifica
 func (f *folder) projections(t testing.TB) string {
 	t.Helper()
 	var out []string
-	for _, line := range f.query(t, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'patient\_search\_%' ESCAPE '\' ORDER BY name`) {
+	for _, line := range f.query(t, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'patient\_search\_%' ESCAPE '\' AND name NOT LIKE 'search\_words\_%' ESCAPE '\' ORDER BY name`) {
 		table := strings.Trim(line, `" `)
 		if slices.Contains(kept, table) {
 			continue
@@ -33,6 +33,8 @@ func (f *folder) projections(t testing.TB) string {
 		switch table {
 		case "patient_search":
 			columns = "rowid, words"
+		case "search_words":
+			columns = "rowid, kind, words"
 		case "patient_alias":
 			key = "1, 2, 3"
 		}
@@ -117,7 +119,7 @@ func TestRebuildMakesTheSameChart(t *testing.T) {
 	if got := f.projections(t); again < len(bodies) || got != want {
 		t.Fatalf("after reading %d messages again the chart is another one:\n%s", again, difference(want, got))
 	}
-	for _, table := range []string{"patient", "patient_alias", "patient_search", "facility", "stay", "notification", "inbox_patient", "inbox_outcome", "cursor"} {
+	for _, table := range []string{"patient", "patient_alias", "patient_search", "facility", "stay", "notification", "inbox_patient", "identity", "search_entry", "search_words", "inbox_outcome", "cursor"} {
 		_, rest, found := strings.Cut(want, "== "+table+"\n")
 		if !found || strings.HasPrefix(rest, "==") {
 			t.Fatalf("the dump has no rows of %s", table)
