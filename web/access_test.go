@@ -65,6 +65,8 @@ func matrix() []entry {
 		{`"/patients/:id/correct"`, "POST", "/patients/p-1/correct", url.Values{"birth_date": {"never"}}, [4]int{401, no, 422, 422}, ""},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
+		{`"/search"`, "GET", "/search", nil, signed(led, in), "/login?next=%2Fsearch"},
+		{`"/search"`, "GET", "/search?q=" + canary, nil, signed(led, in), "/login?next=%2Fsearch"},
 		{`"/identity"`, "GET", "/identity", nil, signed(led, in), "/login?next=%2Fidentity"},
 		{`"/identity"`, "GET", "/identity?q=" + canary, nil, signed(led, in), "/login?next=%2Fidentity"},
 		{`"/identity"`, "GET", "/identity?who=else", nil, signed(led, found), "/login?next=%2Fidentity"},

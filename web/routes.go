@@ -56,6 +56,7 @@ func (s *Server) table() []route {
 		{fiber.MethodPost, "/patients/:id/correct", act, s.correct},
 		{fiber.MethodGet, "/files/:id", signed, s.file},
 		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
+		{fiber.MethodGet, "/search", signed, s.search},
 		{fiber.MethodGet, "/identity", signed, s.identities},
 		{fiber.MethodGet, "/identity/:id", signed, s.identity},
 		{fiber.MethodGet, "/admin/inbox", keepers, s.inboxPage},

@@ -41,7 +41,7 @@ func TestPagesAskFewStatements(t *testing.T) {
 	}
 	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup",
 		"/admin/inbox", "/admin/inbox?q=p-1", "/admin/inbox?patient=p", "/admin/inbox/1", "/admin/inbox/refused",
-		"/identity", "/identity?q=p-1", "/identity/3"}
+		"/identity", "/identity?q=p-1", "/identity/3", "/search", "/search?q=p-1"}
 	few := map[string]int64{}
 	post(3)
 	for _, path := range paths {
