@@ -32,13 +32,16 @@ func (tx *Tx) Index(ctx context.Context, kind, key, patientID, words string) err
 	case err == nil:
 		_, err = tx.exec(ctx, `UPDATE search_words SET words = ? WHERE rowid = ?`, words, no)
 	case errors.Is(err, sql.ErrNoRows):
-		_, err = tx.exec(ctx, `INSERT INTO search_words (rowid, kind, words) VALUES (?, ?, ?)`, no, kind, words)
+		_, err = tx.exec(ctx, `INSERT INTO search_words (rowid, kind, words) VALUES (?, ?, ?)`, no, kindWord(kind), words)
 	}
 	if err != nil {
 		return fmt.Errorf("indexing a %s: %w", kind, err)
 	}
 	return nil
 }
+
+// kindWord is a kind as it stands in the index: no part of another one.
+func kindWord(kind string) string { return "/" + kind + "/" }
 
 // Hit is a thing that was found.
 type Hit struct {
@@ -78,7 +81,7 @@ func searchWords(text string) []string {
 // wordsMatch is a condition on search_words for the things of a kind that hold every word of text; false where no word
 // is long enough to be looked for.
 func wordsMatch(kind, text string) (where string, args []any, ok bool) {
-	match := []string{`kind : "` + kind + `"`}
+	match := []string{`kind : "` + kindWord(kind) + `"`}
 	var like []string
 	var short []any
 	for _, word := range searchWords(text) {

@@ -325,6 +325,9 @@
       } else if (e.key === "Enter" && at >= 0) {
         e.preventDefault();
         all[at].click();
+      } else if (e.key === "Escape") {
+        e.preventDefault(); // or it would empty the field and leave the box open
+        finder.close();
       }
     });
     field.addEventListener("input", () => choose(null));

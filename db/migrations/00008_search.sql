@@ -12,4 +12,4 @@ CREATE TABLE search_entry (
 CREATE VIRTUAL TABLE search_words USING fts5 (kind, words, tokenize = 'trigram');
 
 INSERT INTO search_entry (kind, key) SELECT 'facility', name FROM facility ORDER BY name;
-INSERT INTO search_words (rowid, kind, words) SELECT no, kind, key FROM search_entry;
+INSERT INTO search_words (rowid, kind, words) SELECT no, '/' || kind || '/', key FROM search_entry;

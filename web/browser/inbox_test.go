@@ -23,6 +23,17 @@ func (c *clinic) bossAt(path string) *tab {
 	return b
 }
 
+// file opens the database file beside the server.
+func (c *clinic) file() *sql.DB {
+	c.t.Helper()
+	file, err := sql.Open("sqlite", "file:"+filepath.Join(c.Dir, db.FileName)+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = file.Close() })
+	return file
+}
+
 func TestAWebhookAppearsInTheInboxAndCanBeRead(t *testing.T) {
 	c := newClinic(t)
 	b := c.bossAt("/admin/inbox")
@@ -48,11 +59,7 @@ func TestAMessageIsProcessedAgainByKeyboard(t *testing.T) {
 	c := newClinic(t)
 	_, row := c.send(metriport.PatientAdmit)
 	c.Settled(t)
-	file, err := sql.Open("sqlite", "file:"+filepath.Join(c.Dir, db.FileName)+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
+	file := c.file()
 	for _, q := range []string{`UPDATE inbox_outcome SET status = 'failed', error = 'an earlier version did not know this'`, `DELETE FROM notification`} {
 		if _, err := file.ExecContext(context.Background(), q); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"carebell/db"
 	"carebell/web/metriport"
 )
@@ -47,6 +49,13 @@ var places = []place{
 	{name: "identity", path: "/identity", who: ann, shows: live + ` && document.querySelector("#identity > .row .flag")`},
 	{name: "identity-proof", path: "/identity?who=again", who: ann, shows: `document.querySelector("#proofing .row") && ` + live, prepare: func(b *tab) {
 		eval[bool](b, `document.querySelector("#identity .name").click(), true`)
+	}},
+	{name: "search", path: "/search?q=55", who: ann, shows: live + ` && document.querySelectorAll(".row.hit").length > 5`},
+	{name: "search-box", path: "/", who: boss, shows: `document.querySelectorAll("#search-results [role=option]").length > 5 && document.querySelector("[aria-selected=true]")`, prepare: func(b *tab) {
+		b.until("the feed is live", live)
+		b.press("/55")
+		b.until("something is found", `document.querySelector("#hit-3")`)
+		b.press(kb.ArrowDown)
 	}},
 	{name: "inbox", path: "/admin/inbox", who: boss, shows: live + ` && document.querySelectorAll("#inbox > .row").length >= 50`},
 	{name: "inbox-filtered", path: "/admin/inbox?type=patient.admit&status=processed", who: boss, shows: live + ` && document.querySelector(".fold[open] select")`},
