@@ -196,7 +196,7 @@ func searchBox() templ.Component {
 			templ_7745c5c3_Var9 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<dialog id=\"search\" class=\"finder\" aria-label=\"Search everything\"><form role=\"search\" method=\"get\" action=\"/search\"><input type=\"search\" name=\"q\" id=\"search-text\" role=\"combobox\" aria-expanded=\"false\" aria-controls=\"search-results\" aria-autocomplete=\"list\" aria-describedby=\"search-status\" aria-label=\"Search everything\" placeholder=\"Search everything\" autocomplete=\"off\" spellcheck=\"false\" maxlength=\"200\" autofocus hx-get=\"/search\" hx-trigger=\"input changed delay:180ms\" hx-target=\"#search-results\" hx-swap=\"innerHTML\" hx-sync=\"this:replace\"> <button class=\"btn\">Find</button></form><p id=\"search-status\" class=\"small muted\" role=\"status\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<dialog id=\"search\" class=\"finder\" aria-label=\"Search everything\"><form role=\"search\" method=\"get\" action=\"/search\"><input type=\"search\" name=\"q\" id=\"search-text\" role=\"combobox\" aria-expanded=\"false\" aria-controls=\"search-results\" aria-autocomplete=\"list\" aria-describedby=\"search-status\" aria-label=\"Search everything\" placeholder=\"Search everything\" autocomplete=\"off\" spellcheck=\"false\" maxlength=\"200\" autofocus hx-get=\"/search\" hx-trigger=\"input delay:180ms\" hx-target=\"#search-results\" hx-swap=\"innerHTML\" hx-sync=\"this:replace\"> <button class=\"btn\">Find</button></form><p id=\"search-status\" class=\"small muted\" role=\"status\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

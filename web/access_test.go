@@ -80,6 +80,7 @@ func matrix() []entry {
 		{`"/admin/inbox/:seq/raw"`, "GET", "/admin/inbox/1/raw", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox%2F1%2Fraw"},
 		{`"/admin/inbox/:seq/again"`, "POST", "/admin/inbox/1/again", url.Values{}, [4]int{401, no, no, led}, ""},
 		{`"/admin/inbox/again"`, "POST", "/admin/inbox/again", url.Values{"status": {"lost"}}, [4]int{401, no, no, 422}, ""},
+		{`"/files/:id/spreadsheet"`, "GET", "/files/1/spreadsheet", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fspreadsheet"},
 		{`"/live"`, "GET", "/live?view=feed&since=0", nil, signed(led, 426), "/login?next=%2Flive"},
 		{"", "GET", "/nothing", nil, all(found), ""},
 		{"", "GET", "/admin", nil, all(found), ""},

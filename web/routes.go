@@ -65,6 +65,7 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/admin/inbox/:seq", keepers, s.inboxMessage},
 		{fiber.MethodGet, "/admin/inbox/:seq/raw", keepers, s.rawMessage},
 		{fiber.MethodPost, "/admin/inbox/:seq/again", keepers, s.again},
+		{fiber.MethodGet, "/files/:id/spreadsheet", signed, s.spreadsheet},
 		{fiber.MethodGet, "/live", signed, s.live},
 	}
 }
