@@ -3,6 +3,7 @@ package views
 import (
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // IdentityFilter is what the list of proofings is narrowed to; it lives in the URL.
@@ -65,10 +66,14 @@ func (p Proofing) shownPatient() string {
 
 func (p Proofing) times() string { return "proofed " + strconv.Itoa(p.Times) + " times" }
 
-// some are the first fields of the metadata.
-func (p Proofing) some() []Field {
+// some are the first fields of the metadata, in one line.
+func (p Proofing) some() string {
 	const few = 3
-	return p.Data[:min(len(p.Data), few)]
+	var parts []string
+	for _, f := range p.Data[:min(len(p.Data), few)] {
+		parts = append(parts, f.Name+": "+f.Value)
+	}
+	return strings.Join(parts, " · ")
 }
 
 // Identities is the content of the list of proofings.
