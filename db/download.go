@@ -177,6 +177,9 @@ func (tx *Tx) changedDownload(ctx context.Context, d Download) error {
 			return err
 		}
 	}
+	if d.Purpose == PurposeImport {
+		return tx.changedImport(ctx, d.InboxSeq)
+	}
 	return tx.changed(ctx, d.PatientID, d.NotificationID)
 }
 

@@ -27,6 +27,8 @@ func TestPagesAskFewStatements(t *testing.T) {
 				`{"meta":{"messageId":"d-%d","type":"message.received"},"payload":{"id":"in-%[1]d","patientId":"p","subject":"Re: p-1 again"}}`,
 				`{"meta":{"messageId":"e-%d","type":"message.received"},"payload":{"subject":"about nobody"}}`,
 				`{"meta":{"messageId":"f-%d","type":"message.status"},"payload":{"id":"out","patientId":"p","status":"failed","reason":"p-1 %[1]d"}}`,
+				`{"meta":{"messageId":"g-%d","type":"medical.bulk-patient-create"},"bulkPatientCreate":{"requestId":"job-%[1]d","status":"failed"}}`,
+				`{"meta":{"messageId":"h-%d","type":"medical.bulk-patient-create"},"bulkPatientCreate":{"requestId":"job","status":"failed"}}`,
 			} {
 				s.Post(t, fmt.Appendf(nil, body, n))
 			}
@@ -46,7 +48,8 @@ func TestPagesAskFewStatements(t *testing.T) {
 		return fewest
 	}
 	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup",
-		"/messages", "/messages?q=p-1&state=all", "/messages?only=unmatched", "/messages?box=outbound", "/messages/4", "/messages/5", "/messages/5?q=p-1", "/messages/sent/6"}
+		"/messages", "/messages?q=p-1&state=all", "/messages?only=unmatched", "/messages?box=outbound", "/messages/4", "/messages/5", "/messages/5?q=p-1", "/messages/sent/6",
+		"/imports", "/imports?state=stuck&q=o", "/imports/job"}
 	few := map[string]int64{}
 	post(3)
 	for _, path := range paths {

@@ -47,6 +47,8 @@ type Archive struct {
 	key     APIKey
 	retain  time.Duration
 	alert   func()
+	stored  func(db.Download)
+	removed func()
 
 	mu       sync.Mutex
 	progress map[int64]Progress
@@ -70,6 +72,9 @@ type Options struct {
 	APIKey APIKey        // "" = no fresh links for documents
 	Retain time.Duration // how long files are kept; 0 = for ever
 	Alert  func()        // called when [Archive.DiskFull] changes; must not block
+
+	Stored  func(db.Download) // called after a file was stored; must not block
+	Removed func()            // called after files past their time were removed; must not block
 }
 
 // New makes an archive; [Archive.Run] starts it.
@@ -77,9 +82,15 @@ func New(d *db.DB, o Options) *Archive {
 	if o.Alert == nil {
 		o.Alert = func() {}
 	}
+	if o.Stored == nil {
+		o.Stored = func(db.Download) {}
+	}
+	if o.Removed == nil {
+		o.Removed = func() {}
+	}
 	return &Archive{
-		alert: o.Alert,
-		db:    d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, split: o.Split, apply: o.Apply, now: o.Now, log: o.Log,
+		alert: o.Alert, stored: o.Stored, removed: o.Removed,
+		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, split: o.Split, apply: o.Apply, now: o.Now, log: o.Log,
 		wake: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
 	}
 }
@@ -209,6 +220,7 @@ func (a *Archive) one(ctx context.Context, d db.Download) {
 	switch outcome, reason := a.judge(d, err); outcome {
 	case db.FetchStored:
 		a.log.Info("download stored", "download", d.ID, "purpose", d.Purpose, "size", d.Size, "took", a.now().Sub(began).Round(time.Millisecond))
+		a.stored(d)
 	case db.FetchQueued:
 		pause := pauseBefore(d, a.now())
 		a.write(d, func(ctx context.Context, tx *db.Tx) error {

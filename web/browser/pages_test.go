@@ -53,6 +53,8 @@ var places = []place{
 		b.fill("[data-match]", "a")
 	}},
 	{name: "message-sent", path: "/messages?box=outbound&state=failed", who: ann, shows: live + ` && document.querySelector("#message .flag.crit")`, prepare: openFirst},
+	{name: "imports", path: "/imports", who: ann, shows: live + ` && document.querySelectorAll("#imports .row").length >= 3`},
+	{name: "imports-no-match", path: "/imports?state=waiting&q=nothing", who: ann, shows: live + ` && document.querySelector("#imports-empty").checkVisibility()`},
 	{name: "connection", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .good")`},
 	{name: "error", path: "/nowhere", who: ann, shows: `document.querySelector("h1").innerText === "Not here"`},
 	{name: "keys", path: "/", who: ann, shows: `document.querySelector("#keys").open`, prepare: func(b *tab) { eval[bool](b, openKeys) }},
@@ -71,6 +73,7 @@ var newPlaces = []place{
 	{name: "feed-empty", path: "/", who: ann, shows: live + ` && document.querySelector("#feed-empty").checkVisibility()`},
 	{name: "patients-empty", path: "/patients", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
 	{name: "messages-empty", path: "/messages", who: ann, shows: live + ` && document.querySelector("#messages-empty").checkVisibility()`},
+	{name: "imports-empty", path: "/imports", who: ann, shows: live + ` && document.querySelector("#imports-empty").checkVisibility()`},
 	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 }
 

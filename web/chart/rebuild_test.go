@@ -101,7 +101,10 @@ func TestRebuildMakesTheSameChart(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := f.projections(t)
-	for _, table := range []string{"patient", "patient_alias", "patient_search", "facility", "stay", "notification", "mail", "mail_status", "mail_search", "inbox_outcome", "cursor"} {
+	for _, table := range []string{"patient", "patient_alias", "patient_search", "facility", "stay", "notification",
+		"mail", "mail_status", "mail_search",
+		"import_job", "import_event",
+		"inbox_outcome", "cursor"} {
 		_, rest, found := strings.Cut(want, "== "+table+"\n")
 		if !found || strings.HasPrefix(rest, "==") {
 			t.Fatalf("the dump has no rows of %s", table)

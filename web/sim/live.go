@@ -28,7 +28,9 @@ func hand() []card {
 		func(s *Sim) *journey { return s.query(s.somebody(), oneIn(s.r, 3)) },
 		func(s *Sim) *journey { return s.paged(s.somebody(), !oneIn(s.r, 3)) },
 		func(s *Sim) *journey { return s.consolidated(s.somebody()) },
-		func(s *Sim) *journey { return s.bulkImport(pick(s.r, []string{"completed", "completed", "failed"})) },
+		func(s *Sim) *journey {
+			return s.bulkImport(pick(s.r, []string{"completed", "completed", "failed"}), s.usualRows())
+		},
 		func(s *Sim) *journey { return s.proofing(s.somebody()) },
 		func(s *Sim) *journey { return s.legacy(legacyTypes[s.turn%len(legacyTypes)], s.somebody()) },
 	}

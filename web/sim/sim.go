@@ -105,7 +105,7 @@ func (s *Sim) example(t metriport.Type) *journey {
 	case metriport.NetworkQueryHIE, metriport.NetworkQueryPharmacy, metriport.NetworkQueryLab, metriport.FirstDataReady:
 		return s.query(p, oneIn(s.r, 4))
 	case metriport.BulkPatientCreate:
-		return s.bulkImport("completed")
+		return s.bulkImport("completed", s.usualRows())
 	case metriport.ConsolidatedData:
 		return s.consolidated(p)
 	case metriport.DocumentsPaged:
