@@ -191,7 +191,7 @@ const notificationColumns = `n.id, n.inbox_seq, n.kind, n.patient_id, n.message_
 const notificationJoins = ` LEFT JOIN patient p ON p.id = n.patient_id
 	LEFT JOIN notification_mark m ON m.notification_id = n.id
 	LEFT JOIN user us ON us.id = m.seen_by LEFT JOIN user ud ON ud.id = m.done_by
-	LEFT JOIN download d ON d.notification_id = n.id AND n.id <> 0`
+	LEFT JOIN download d ON d.notification_id = n.id AND d.notification_id <> 0` // so that its index is used
 
 // Notifications lists the notifications that fit f.
 func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]Notification, error) {
