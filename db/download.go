@@ -141,6 +141,9 @@ func (tx *Tx) RetryDownload(ctx context.Context, d Download, reason string, at t
 func (tx *Tx) TouchDownload(ctx context.Context, d Download) error { return tx.changedDownload(ctx, d) }
 
 func (tx *Tx) changedDownload(ctx context.Context, d Download) error {
+	if err := tx.changedPull(ctx, d); err != nil {
+		return err
+	}
 	return tx.changed(ctx, d.PatientID, d.NotificationID)
 }
 
@@ -164,11 +167,13 @@ func (tx *Tx) SaveRecord(ctx context.Context, downloadID int64, facts []byte) er
 // needs any more.
 func (tx *Tx) RemoveDownloads(ctx context.Context, before time.Time, n int) ([]string, error) {
 	rows, err := tx.query(ctx, `UPDATE download SET state = 'removed', sha256 = NULL WHERE id IN
-		(SELECT id FROM download WHERE state = 'stored' AND ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING file, patient_id, notification_id`, millis(before), n)
+		(SELECT id FROM download WHERE state = 'stored' AND ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING file, patient_id, notification_id, inbox_seq, place, purpose`, millis(before), n)
 	if err != nil {
 		return nil, fmt.Errorf("removing old files: %w", err)
 	}
-	gone, err := collect(rows, func(d *Download) error { return rows.Scan(&d.File, &d.PatientID, &d.NotificationID) })
+	gone, err := collect(rows, func(d *Download) error {
+		return rows.Scan(&d.File, &d.PatientID, &d.NotificationID, &d.InboxSeq, &d.Place, &d.Purpose)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("removing old files: %w", err)
 	}

@@ -34,7 +34,17 @@ type fact func(ctx context.Context, tx *db.Tx) error
 type family func(r *reading, e metriport.Envelope, event metriport.Event) error
 
 // families are the readers of the event types that have a page of their own.
-var families = map[metriport.Type]family{}
+var families = map[metriport.Type]family{
+	metriport.NetworkQueryHIE:      readQuery,
+	metriport.NetworkQueryPharmacy: readQuery,
+	metriport.NetworkQueryLab:      readQuery,
+	metriport.FirstDataReady:       readQuery,
+	metriport.ConsolidatedData:     readConsolidated,
+	metriport.DocumentsPaged:       readDocuments,
+	metriport.DocumentsURLs:        readDocuments,
+	metriport.DocumentDownload:     readDocuments,
+	metriport.DocumentConversion:   readDocuments,
+}
 
 // read makes a message into what is to be written. It is pure, and whatever a body makes it do ends in a status.
 func read(w db.Waiting) (r reading) {
