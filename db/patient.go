@@ -3,8 +3,10 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -110,14 +112,49 @@ func (s Snapshot) Patient(ctx context.Context, id string) (Patient, error) {
 	return p, err
 }
 
-// Aliases lists a patient's ids in other systems.
-func (s Snapshot) Aliases(ctx context.Context, patientID string) ([]Alias, error) {
-	rows, err := s.QueryContext(ctx, `SELECT system, value FROM patient_alias WHERE patient_id = ? ORDER BY system, value`, patientID)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func(a *Alias) error { return rows.Scan(&a.System, &a.Value) })
+// PatientHead is a patient with what else stands at the head of their page.
+type PatientHead struct {
+	Patient
+	Aliases     []Alias
+	Corrections []Correction
 }
+
+// PatientHead returns it in one statement, or sql.ErrNoRows.
+func (s Snapshot) PatientHead(ctx context.Context, id string) (PatientHead, error) {
+	var p PatientHead
+	var aliases, corrections []byte
+	err := p.scan(also{s.QueryRowContext(ctx, `SELECT `+patientColumns+`,
+		(SELECT json_group_array(json_array(system, value)) FROM (SELECT system, value FROM patient_alias WHERE patient_id = p.id ORDER BY system, value)),
+		(SELECT json_group_array(json_object('field', field, 'value', value, 'by', email, 'at', at))
+			FROM (SELECT c.field, c.value, u.email, c.at FROM correction c JOIN user u ON u.id = c.user_id WHERE c.patient_id = p.id ORDER BY c.field))
+		FROM patient p WHERE p.id = ?`, id), []any{&aliases, &corrections}})
+	if err != nil {
+		return p, err
+	}
+	var ids [][2]string
+	var said []struct {
+		Field, Value, By string
+		At               int64
+	}
+	if err := errors.Join(json.Unmarshal(aliases, &ids), json.Unmarshal(corrections, &said)); err != nil {
+		return p, fmt.Errorf("reading a patient's head: %w", err)
+	}
+	for _, a := range ids {
+		p.Aliases = append(p.Aliases, Alias{System: a[0], Value: a[1]})
+	}
+	for _, c := range said {
+		p.Corrections = append(p.Corrections, Correction{Field: c.Field, Value: c.Value, By: c.By, At: time.UnixMilli(c.At).UTC()})
+	}
+	return p, nil
+}
+
+// also scans columns after those that the callee knows.
+type also struct {
+	row  interface{ Scan(...any) error }
+	last []any
+}
+
+func (a also) Scan(first ...any) error { return a.row.Scan(slices.Concat(first, a.last)...) }
 
 // PatientFilter narrows the list of patients. Pages follow one another by the key of the last row.
 type PatientFilter struct {

@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"carebell/web/care"
@@ -104,20 +107,6 @@ type Correction struct {
 	At    time.Time
 }
 
-// Corrections lists what was corrected of a patient.
-func (s Snapshot) Corrections(ctx context.Context, patientID string) ([]Correction, error) {
-	rows, err := s.QueryContext(ctx, `SELECT c.field, c.value, u.email, c.at FROM correction c JOIN user u ON u.id = c.user_id WHERE c.patient_id = ? ORDER BY c.field`, patientID)
-	if err != nil {
-		return nil, fmt.Errorf("listing corrections: %w", err)
-	}
-	return collect(rows, func(c *Correction) error {
-		var at sql.NullInt64
-		err := rows.Scan(&c.Field, &c.Value, &c.By, &at)
-		c.At = instant(at)
-		return err
-	})
-}
-
 // NotificationFacts is what the record behind a notification says.
 type NotificationFacts struct {
 	ID          int64
@@ -162,27 +151,35 @@ func (tx *Tx) RecordsOf(ctx context.Context, inboxSeq int64) ([]Record, error) {
 	})
 }
 
-// FactsOf lists the facts of a patient's notifications of one kind, the latest first.
-func (s Snapshot) FactsOf(ctx context.Context, patientID string, kind care.Kind, limit int) ([]NotificationWithFacts, error) {
-	rows, err := s.QueryContext(ctx, `SELECT id, coalesce(event_at, sent_at, received_at), facts FROM notification
-		WHERE patient_id = ? AND kind = ? AND facts <> '' ORDER BY 2 DESC, id DESC LIMIT ?`, patientID, kind, limit)
+// NotificationWithFacts is a notification reduced to what its record says.
+type NotificationWithFacts struct {
+	ID    int64
+	Kind  care.Kind
+	At    time.Time
+	Facts care.Facts
+}
+
+// FactsOf lists the facts of a patient's notifications in one statement, the latest first: of each kind as many as most
+// says.
+func (s Snapshot) FactsOf(ctx context.Context, patientID string, most map[care.Kind]int) ([]NotificationWithFacts, error) {
+	var parts []string
+	var args []any
+	for _, kind := range slices.Sorted(maps.Keys(most)) {
+		parts = append(parts, `SELECT * FROM (SELECT id, kind, coalesce(event_at, sent_at, received_at) AS at, facts FROM notification
+			WHERE patient_id = ? AND kind = ? AND facts <> '' ORDER BY at DESC, id DESC LIMIT ?)`)
+		args = append(args, patientID, kind, most[kind])
+	}
+	rows, err := s.QueryContext(ctx, strings.Join(parts, " UNION ALL ")+" ORDER BY at DESC, id DESC", args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing facts: %w", err)
 	}
 	return collect(rows, func(n *NotificationWithFacts) error {
 		var at sql.NullInt64
 		var facts string
-		if err := rows.Scan(&n.ID, &at, &facts); err != nil {
+		if err := rows.Scan(&n.ID, &n.Kind, &at, &facts); err != nil {
 			return err
 		}
 		n.At = instant(at)
 		return json.Unmarshal([]byte(facts), &n.Facts)
 	})
-}
-
-// NotificationWithFacts is a notification reduced to what its record says.
-type NotificationWithFacts struct {
-	ID    int64
-	At    time.Time
-	Facts care.Facts
 }

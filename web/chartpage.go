@@ -27,29 +27,27 @@ const (
 
 // clinical reads what the records of a patient say: drugs, results with their trend, documents, summaries.
 func (s *Server) clinical(ctx context.Context, v db.Snapshot, id string, p *views.PatientDetail) error {
-	drugs, err := v.FactsOf(ctx, id, care.Pharmacy, mostFills)
+	notices, err := v.FactsOf(ctx, id, map[care.Kind]int{care.Pharmacy: mostFills, care.Lab: mostLabs, care.Summary: mostSummaries})
 	if err != nil {
 		return err
 	}
-	for _, n := range drugs {
-		for _, f := range n.Facts.Fills {
-			p.Fills = append(p.Fills, s.fillRow(n, f))
+	var labs []db.NotificationWithFacts
+	for _, n := range notices {
+		switch n.Kind {
+		case care.Pharmacy:
+			for _, f := range n.Facts.Fills {
+				p.Fills = append(p.Fills, s.fillRow(n, f))
+			}
+		case care.Lab:
+			labs = append(labs, n)
+		case care.Summary:
+			if d := n.Facts.Summary; d != nil {
+				p.Summaries = append(p.Summaries, s.summaryView(n, *d))
+			}
+		default:
 		}
-	}
-	labs, err := v.FactsOf(ctx, id, care.Lab, mostLabs)
-	if err != nil {
-		return err
 	}
 	p.Tests = s.tests(labs)
-	summaries, err := v.FactsOf(ctx, id, care.Summary, mostSummaries)
-	if err != nil {
-		return err
-	}
-	for _, n := range summaries {
-		if d := n.Facts.Summary; d != nil {
-			p.Summaries = append(p.Summaries, s.summaryView(n, *d))
-		}
-	}
 	files, err := v.PatientDownloads(ctx, id, mostFiles)
 	if err != nil {
 		return err

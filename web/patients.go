@@ -103,28 +103,20 @@ func (s *Server) patient(c *fiber.Ctx) error {
 // patientDetail reads everything about one patient. The frame is the caller's.
 func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, before db.TimelineKey, canMark bool) (views.PatientDetail, error) {
 	var p views.PatientDetail
-	patient, err := v.Patient(ctx, id)
+	head, err := v.PatientHead(ctx, id)
 	if err != nil {
 		return p, err
 	}
-	p.Patient, p.Sex, p.Phone, p.CanCorrect = patientView(patient), patient.Sex, patient.Phone, canMark
-	if p.Deceased = patient.Deceased; p.Deceased != "" && p.Deceased != "yes" {
-		p.Deceased = s.when(patient.Deceased)
+	p.Patient, p.Sex, p.Phone, p.CanCorrect = patientView(head.Patient), head.Sex, head.Phone, canMark
+	if p.Deceased = head.Deceased; p.Deceased != "" && p.Deceased != "yes" {
+		p.Deceased = s.when(head.Deceased)
 	}
-	corrections, err := v.Corrections(ctx, id)
-	if err != nil {
-		return p, err
+	p.Corrections = s.corrections(head.Corrections)
+	for _, a := range head.Aliases {
+		p.Aliases = append(p.Aliases, views.Alias(a))
 	}
-	p.Corrections = s.corrections(corrections)
 	if err := s.clinical(ctx, v, id, &p); err != nil {
 		return p, err
-	}
-	aliases, err := v.Aliases(ctx, id)
-	if err != nil {
-		return p, err
-	}
-	for _, a := range aliases {
-		p.Aliases = append(p.Aliases, views.Alias(a))
 	}
 	stays, err := v.Stays(ctx, id)
 	if err != nil {
