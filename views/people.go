@@ -94,7 +94,10 @@ type PatientDetail struct {
 	Fills       []FillRow
 	Tests       []Test
 	Summaries   []Summary
-	Files       []FileRow
+	Pulls       []PullRow // what was asked of the networks, the latest first
+	MorePulls   bool
+	Files       []FileRow // documents and attachments
+	DataFiles   []FileRow // what came with network queries and as consolidated data
 	Records     []FileRow // behind the notifications
 	Rows        []Row
 	Older       string // URL of the earlier part of the timeline; "" = none
