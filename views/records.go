@@ -88,9 +88,36 @@ type Answer struct {
 	FirstAt Time
 	First   bool // its first data was announced, and it has not ended
 	At      Time // when it ended
-	Ended   bool
 	Took    string // from its first data to its end; "" where it cannot be told
 	Files   []DataFile
+}
+
+// label names the source, as far as it names itself.
+func (a Answer) label(place string) string {
+	if a.Source == "" {
+		return place
+	}
+	return place + " · " + a.Source
+}
+
+// shownAt is when the source was last heard of.
+func (a Answer) shownAt() Time {
+	if a.First {
+		return a.FirstAt
+	}
+	return a.At
+}
+
+// note is what else is known of how long it takes.
+func (a Answer) note() string {
+	switch {
+	case a.First:
+		return "not completed yet"
+	case a.Took != "":
+		return a.Took + " after its first data"
+	default:
+		return ""
+	}
 }
 
 // SourceColumn is a place that network queries ask.

@@ -73,7 +73,7 @@ func (s *Server) sources(pull care.Pull, files map[int64][]db.PullFile) []views.
 
 func (s *Server) answer(a care.Answer, files map[int64][]db.PullFile) views.Answer {
 	clock := s.clock()
-	out := views.Answer{Source: a.Source, Mark: statusMark(a.Status), Ended: a.Ended, At: clock.At(a.At), FirstAt: clock.At(a.FirstAt), First: a.First && !a.Ended}
+	out := views.Answer{Source: a.Source, Mark: statusMark(a.Status), At: clock.At(a.At), FirstAt: clock.At(a.FirstAt), First: a.First && !a.Ended}
 	if out.First {
 		out.Mark = views.Mark{Tone: "out", Text: "First data ready", Help: "Some of the data can be read. The source has not said that it is done."}
 	}
