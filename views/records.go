@@ -86,8 +86,8 @@ type Answer struct {
 	Source  string // its name; "" = not sent
 	Mark    Mark
 	FirstAt Time
-	First   bool // its first data was announced, and it has not ended
-	At      Time // when it ended
+	First   bool   // its first data was announced, and it has not ended
+	At      Time   // when it ended
 	Took    string // from its first data to its end; "" where it cannot be told
 	Files   []DataFile
 }

@@ -63,6 +63,13 @@ func matrix() []entry {
 		{`"/patients/:id"`, "GET", "/patients/p-1", nil, signed(led, in), "/login?next=%2Fpatients%2Fp-1"},
 		{`"/patients/:id"`, "GET", "/patients/nobody", nil, signed(led, found), "/login?next=%2Fpatients%2Fnobody"},
 		{`"/patients/:id/correct"`, "POST", "/patients/p-1/correct", url.Values{"birth_date": {"never"}}, [4]int{401, no, 422, 422}, ""},
+		{`"/records"`, "GET", "/records", nil, signed(led, in), "/login?next=%2Frecords"},
+		{`"/records"`, "GET", "/records?view=documents&q=" + canary, nil, signed(led, in), "/login?next=%2Frecords"},
+		{`"/records"`, "GET", "/records?view=nothing", nil, signed(led, found), "/login?next=%2Frecords"},
+		{`"/records/documents/:id"`, "GET", "/records/documents/2048", nil, signed(led, in), "/login?next=%2Frecords%2Fdocuments%2F2048"},
+		{`"/records/documents/:id"`, "GET", "/records/documents/1024", nil, signed(led, found), "/login?next=%2Frecords%2Fdocuments%2F1024"},
+		{`"/records/documents/:id/zip"`, "POST", "/records/documents/2048/zip", url.Values{"what": {"all"}}, signed(401, 422), ""},
+		{`"/records/documents/:id/zip"`, "POST", "/records/documents/9999/zip", url.Values{"file": {"1"}}, signed(401, found), ""},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
 		{`"/live"`, "GET", "/live?view=feed&since=0", nil, signed(led, 426), "/login?next=%2Flive"},
@@ -76,6 +83,7 @@ func matrix() []entry {
 		{"", "PUT", "/", nil, all(405), ""},
 		{"", "OPTIONS", "/", nil, all(405), ""},
 		{"", "GET", "/logout", nil, all(405), ""},
+		{"", "GET", "/records/documents/2048/zip", nil, all(405), ""},
 		{"", "GET", "/notifications/1024/mark", nil, all(405), ""},
 		{`"/logout"`, "POST", "/logout", nil, signed(401, led), ""}, // the last one: it ends the logins
 	}
@@ -85,6 +93,7 @@ func matrix() []entry {
 func TestWhoMayDoWhat(t *testing.T) {
 	s := webtest.Start(t)
 	s.Post(t, []byte(message("a", "patient.admit")))
+	s.Post(t, []byte(`{"meta":{"messageId":"pages","requestId":"R-`+canary+`","type":"medical.document-download"},"patients":[{"patientId":"p-1","status":"completed","documents":[{"id":"d","fileName":"`+canary+`"}]}]}`))
 	s.Settled(t)
 	browsers := []*webtest.Browser{s.Browser(), s.SignedIn(t, "viewer@clinic.example", db.Viewer), s.SignedIn(t, "coordinator@clinic.example", db.Coordinator), s.SignedIn(t, "admin@clinic.example", db.Admin)}
 
@@ -96,6 +105,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"view=connection&since=0":        {401, 403, 403, 101},
 		"view=patient&id=nobody&since=9": {401, 404, 404, 404},
 		"view=nothing&since=0":           {401, 404, 404, 404},
+		"view=records&since=0":           {401, 101, 101, 101},
+		"view=records&list=moon&since=0": {401, 404, 404, 404},
+		"view=documents&id=2048&since=0": {401, 101, 101, 101},
+		"view=documents&id=1024&since=0": {401, 404, 404, 404},
 	} {
 		for i, b := range browsers {
 			conn, resp, err := dial(t.Context(), s, b, query)

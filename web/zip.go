@@ -239,6 +239,7 @@ const longestZipName = 180
 
 // free makes of a name without a path one that is not taken and that every system can write.
 func (n zipNames) free(name string) string {
+	name = strings.TrimRight(name, ". ")
 	end := path.Ext(name)
 	if len(end) > 16 || strings.ContainsAny(end, " \t") {
 		end = ""

@@ -33,7 +33,7 @@ func (f *folder) projections(t testing.TB) string {
 		switch table {
 		case "patient_search":
 			columns = "rowid, words"
-		case "patient_alias":
+		case "patient_alias", "pull_document_link":
 			key = "1, 2, 3"
 		}
 		out = append(out, "== "+table)
@@ -101,7 +101,7 @@ func TestRebuildMakesTheSameChart(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := f.projections(t)
-	for _, table := range []string{"patient", "patient_alias", "patient_search", "facility", "stay", "notification", "inbox_outcome", "cursor"} {
+	for _, table := range []string{"patient", "patient_alias", "patient_search", "facility", "stay", "notification", "inbox_outcome", "cursor", "pull", "pull_part", "pull_document", "pull_document_link"} {
 		_, rest, found := strings.Cut(want, "== "+table+"\n")
 		if !found || strings.HasPrefix(rest, "==") {
 			t.Fatalf("the dump has no rows of %s", table)
