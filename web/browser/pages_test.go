@@ -43,6 +43,14 @@ var places = []place{
 	{name: "patients", path: "/patients", who: ann, shows: live + ` && document.querySelectorAll("#patients .row").length > 20`},
 	{name: "patients-no-match", path: "/patients?q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
 	{name: "patient", who: ann, shows: live + ` && document.querySelector(".row.stay") && document.querySelector("#timeline .row")`},
+	{name: "records", path: "/records", who: ann, shows: live + ` && document.querySelectorAll("#records > .row").length >= 3`},
+	{name: "records-consolidated", path: "/records?view=consolidated", who: ann, shows: live + ` && document.querySelectorAll("#records > .row").length >= 5`},
+	{name: "records-documents", path: "/records?view=documents", who: ann, shows: live + ` && document.querySelector("#records .mark.out")`},
+	{name: "records-no-match", path: "/records?state=failed&q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#records-empty").checkVisibility()`},
+	{name: "documents", path: "/records?view=documents", who: ann, shows: live + ` && document.querySelector(".row.document")`, prepare: func(b *tab) {
+		b.until("the list is there", live)
+		b.click(`.row:has(.mark.out) a.btn`)
+	}},
 	{name: "connection", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .good")`},
 	{name: "error", path: "/nowhere", who: ann, shows: `document.querySelector("h1").innerText === "Not here"`},
 	{name: "keys", path: "/", who: ann, shows: `document.querySelector("#keys").open`, prepare: func(b *tab) { eval[bool](b, openKeys) }},
@@ -53,6 +61,7 @@ var newPlaces = []place{
 	{name: "setup", shows: `document.querySelector("input[name=token]")`},
 	{name: "feed-empty", path: "/", who: ann, shows: live + ` && document.querySelector("#feed-empty").checkVisibility()`},
 	{name: "patients-empty", path: "/patients", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
+	{name: "records-empty", path: "/records", who: ann, shows: live + ` && document.querySelector("#records-empty").checkVisibility()`},
 	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 }
 
