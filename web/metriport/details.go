@@ -121,16 +121,18 @@ func (d Document) TypeText() string {
 
 // OrganizationNames are those whose document it is; where one has no name, its first identifier stands for it.
 func (d Document) OrganizationNames() []string {
-	var list []struct {
-		Name   Text   `json:"name"`
-		Values []Text `json:"identifierValues"`
-	}
+	var list []jsontext.Value
 	if len(d.Organizations) == 0 || json.Unmarshal(d.Organizations, &list, jsontext.AllowInvalidUTF8(true)) != nil {
 		return nil
 	}
 	var out []string
-	for _, o := range list {
-		switch {
+	for _, raw := range list {
+		var o struct {
+			Name   Text   `json:"name"`
+			Values []Text `json:"identifierValues"`
+		}
+		switch err := json.Unmarshal(raw, &o, jsontext.AllowInvalidUTF8(true)); {
+		case err != nil: // the others count
 		case o.Name != "":
 			out = append(out, string(o.Name))
 		case len(o.Values) > 0 && o.Values[0] != "":
