@@ -240,6 +240,9 @@ func (p Documents) storedHere() (n int) {
 	return n
 }
 
+// fewFiles is how many files of a patient are shown before the reader asks for more.
+const fewFiles = 5
+
 // requestsOf is the list of all network queries of a patient.
 func requestsOf(patientID string) string {
 	return address(RecordsPath, url.Values{"q": {patientID}})
