@@ -207,8 +207,8 @@ func (s Snapshot) Pulls(ctx context.Context, f PullFilter) ([]Pull, error) {
 	}
 	if f.Text != "" {
 		match, more := patientMatch(f.Text)
-		add(`(p.patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`)) OR p.request_id <> '' AND p.request_id >= ? AND p.request_id < ? || char(1114111))`,
-			append(more, f.Text, f.Text)...)
+		add(`p.id IN (SELECT id FROM pull WHERE patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`))
+			UNION ALL SELECT id FROM pull WHERE request_id <> '' AND request_id >= ? AND request_id < ? || char(1114111))`, append(more, f.Text, f.Text)...)
 	}
 	if f.IDs != nil || f.Patients != nil {
 		ids, err := json.Marshal(append([]int64{}, f.IDs...))
@@ -219,7 +219,7 @@ func (s Snapshot) Pulls(ctx context.Context, f PullFilter) ([]Pull, error) {
 		if err != nil {
 			return nil, err
 		}
-		add("(p.id IN (SELECT value FROM json_each(?)) OR p.patient_id IN (SELECT value FROM json_each(?)))", string(ids), string(patients))
+		add(`p.id IN (SELECT value FROM json_each(?) UNION ALL SELECT id FROM pull WHERE patient_id IN (SELECT value FROM json_each(?)))`, string(ids), string(patients))
 	}
 	if f.Before > 0 {
 		add("p.id < ?", f.Before)

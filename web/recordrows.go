@@ -7,6 +7,7 @@ import (
 	"maps"
 	"mime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -312,7 +313,7 @@ func pagesMark(p care.Pages) views.Mark {
 		switch {
 		case i >= mostRanges:
 		case r.From == r.To:
-			names = append(names, fmt.Sprint(r.From))
+			names = append(names, strconv.FormatInt(r.From, 10))
 		default:
 			names = append(names, fmt.Sprintf("%d to %d", r.From, r.To))
 		}

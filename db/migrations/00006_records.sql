@@ -21,6 +21,8 @@ CREATE UNIQUE INDEX pull_of ON pull (kind, patient_id, request_id) WHERE patient
 CREATE INDEX pull_request ON pull (request_id) WHERE request_id <> '';
 CREATE INDEX pull_out ON pull (kind, id) WHERE is_out = 1;
 CREATE INDEX pull_failed ON pull (kind, id) WHERE is_failed = 1;
+CREATE INDEX pull_empty ON pull (kind, id) WHERE is_empty = 1;
+CREATE INDEX pull_unclear ON pull (kind, id) WHERE is_unclear = 1;
 
 -- What one message says of a request.
 CREATE TABLE pull_part (
