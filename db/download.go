@@ -219,22 +219,3 @@ func (s Snapshot) PatientDownloads(ctx context.Context, patientID string, limit 
 	}
 	return collect(rows, func(d *Download) error { return d.scan(rows) })
 }
-
-// DownloadCounts counts downloads by state.
-func (s Snapshot) DownloadCounts(ctx context.Context) (map[Fetch]int, error) {
-	rows, err := s.QueryContext(ctx, `SELECT state, count(*) FROM download GROUP BY state`)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	out := map[Fetch]int{}
-	for rows.Next() {
-		var state Fetch
-		var n int
-		if err := rows.Scan(&state, &n); err != nil {
-			return nil, err
-		}
-		out[state] = n
-	}
-	return out, rows.Err()
-}

@@ -40,7 +40,8 @@ type PatientStatement struct {
 	EventAt    time.Time // when what the message tells happened
 }
 
-// SavePatient takes a statement into the chart and says whether anything people see has changed.
+// SavePatient takes a statement into the chart. Where it changes what rows show of a patient who is known already, they
+// count as changed.
 func (tx *Tx) SavePatient(ctx context.Context, p PatientStatement) error {
 	at := p.EventAt.UnixMilli()
 	of := fmt.Sprintf("%020d %s", max(p.SentAt.UnixMilli(), 0), p.MessageID)
@@ -66,34 +67,40 @@ func (tx *Tx) SavePatient(ctx context.Context, p PatientStatement) error {
 	if corrected { // a rebuild makes the patient anew, and a person's word is not in the inbox
 		return tx.settleIdentity(ctx, p.ID)
 	}
-	return tx.indexPatient(ctx, p.ID)
+	changed, err := tx.indexPatient(ctx, p.ID)
+	if err != nil || !changed {
+		return err
+	}
+	return tx.changedPatient(ctx, p.ID)
 }
 
-// indexPatient brings the words a patient is found by up to date, and writes only where they changed.
-func (tx *Tx) indexPatient(ctx context.Context, id string) error {
+// indexPatient brings the words a patient is found by up to date, and writes only where they changed. It says whether
+// words that were there changed: they are what rows show of a patient.
+func (tx *Tx) indexPatient(ctx context.Context, id string) (changed bool, err error) {
 	var no int64
 	var words string
-	err := tx.row(ctx, `SELECT no, p.name || char(10) || p.id || char(10) || p.external_id || char(10)
+	err = tx.row(ctx, `SELECT no, p.name || char(10) || p.id || char(10) || p.external_id || char(10)
 			|| coalesce((SELECT group_concat(value, char(10)) FROM (SELECT value FROM patient_alias WHERE patient_id = p.id ORDER BY system, value)), '')
 		FROM patient p WHERE id = ?`, id).Scan(&no, &words)
 	if err != nil {
-		return fmt.Errorf("indexing a patient: %w", err)
+		return false, fmt.Errorf("indexing a patient: %w", err)
 	}
 	words = strings.ToLower(words) // SQLite's own lower knows only ASCII
 	var old string
 	err = tx.row(ctx, `SELECT words FROM patient_search WHERE rowid = ?`, no).Scan(&old)
 	switch {
 	case err == nil && old == words:
-		return nil
+		return false, nil
 	case err == nil:
+		changed = true
 		_, err = tx.exec(ctx, `UPDATE patient_search SET words = ? WHERE rowid = ?`, words, no)
 	case errors.Is(err, sql.ErrNoRows):
 		_, err = tx.exec(ctx, `INSERT INTO patient_search (rowid, words) VALUES (?, ?)`, no, words)
 	}
 	if err != nil {
-		return fmt.Errorf("indexing a patient: %w", err)
+		return false, fmt.Errorf("indexing a patient: %w", err)
 	}
-	return nil
+	return changed, nil
 }
 
 const patientColumns = `p.no, p.id, p.external_id, p.name, p.birth_date, p.sex, p.phone, p.deceased, p.first_event_at, p.last_event_at`
@@ -117,26 +124,47 @@ type PatientHead struct {
 	Patient
 	Aliases     []Alias
 	Corrections []Correction
+	Sources     []Source
 }
+
+// Source is the message from which something about a patient is known.
+type Source struct {
+	Field string    // name, birth_date, sex, phone, deceased; external_id
+	Type  string    // of the message
+	At    time.Time // when it was sent, else came in
+}
+
+// sources is a query for where each thing about patient ?1 is known from, as [PatientStatement] and records said it last.
+var sources = func() string {
+	parts := []string{`SELECT 'external_id' AS field, type, coalesce(sent_at, received_at) AS at FROM inbox
+		WHERE message_id = (SELECT substr(external_id_of, 22) FROM patient WHERE id = ?1 AND external_id <> '')`}
+	for _, field := range []string{"name", "birth_date", "sex", "phone", "deceased"} {
+		parts = append(parts, `SELECT '`+field+`', type, coalesce(sent_at, received_at) FROM inbox
+			WHERE seq = (SELECT inbox_seq FROM patient_statement WHERE patient_id = ?1 AND `+field+` <> '' ORDER BY sent DESC LIMIT 1)`)
+	}
+	return strings.Join(parts, " UNION ALL ")
+}()
 
 // PatientHead returns it in one statement, or sql.ErrNoRows.
 func (s Snapshot) PatientHead(ctx context.Context, id string) (PatientHead, error) {
 	var p PatientHead
-	var aliases, corrections []byte
+	var aliases, corrections, from []byte
 	err := p.scan(also{s.QueryRowContext(ctx, `SELECT `+patientColumns+`,
 		(SELECT json_group_array(json_array(system, value)) FROM (SELECT system, value FROM patient_alias WHERE patient_id = p.id ORDER BY system, value)),
 		(SELECT json_group_array(json_object('field', field, 'value', value, 'by', email, 'at', at))
-			FROM (SELECT c.field, c.value, u.email, c.at FROM correction c JOIN user u ON u.id = c.user_id WHERE c.patient_id = p.id ORDER BY c.field))
-		FROM patient p WHERE p.id = ?`, id), []any{&aliases, &corrections}})
+			FROM (SELECT c.field, c.value, u.email, c.at FROM correction c JOIN user u ON u.id = c.user_id WHERE c.patient_id = p.id ORDER BY c.field)),
+		(SELECT json_group_array(json_object('field', field, 'type', type, 'at', at)) FROM (`+sources+`))
+		FROM patient p WHERE p.id = ?1`, id), []any{&aliases, &corrections, &from}})
 	if err != nil {
 		return p, err
 	}
 	var ids [][2]string
-	var said []struct {
-		Field, Value, By string
-		At               int64
+	type statement struct {
+		Field, Value, By, Type string
+		At                     int64
 	}
-	if err := errors.Join(json.Unmarshal(aliases, &ids), json.Unmarshal(corrections, &said)); err != nil {
+	var said, learned []statement
+	if err := errors.Join(json.Unmarshal(aliases, &ids), json.Unmarshal(corrections, &said), json.Unmarshal(from, &learned)); err != nil {
 		return p, fmt.Errorf("reading a patient's head: %w", err)
 	}
 	for _, a := range ids {
@@ -144,6 +172,9 @@ func (s Snapshot) PatientHead(ctx context.Context, id string) (PatientHead, erro
 	}
 	for _, c := range said {
 		p.Corrections = append(p.Corrections, Correction{Field: c.Field, Value: c.Value, By: c.By, At: time.UnixMilli(c.At).UTC()})
+	}
+	for _, l := range learned {
+		p.Sources = append(p.Sources, Source{Field: l.Field, Type: l.Type, At: time.UnixMilli(l.At).UTC()})
 	}
 	return p, nil
 }

@@ -58,7 +58,7 @@ func (tx *Tx) settleIdentity(ctx context.Context, patientID string) error {
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
 		return err
 	}
-	if err := tx.indexPatient(ctx, patientID); err != nil {
+	if _, err := tx.indexPatient(ctx, patientID); err != nil {
 		return err
 	}
 	return tx.changedPatient(ctx, patientID)

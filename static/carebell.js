@@ -5,33 +5,38 @@
   const longestList = 300; // rows; a feed that grows all day is cut at its end
 
   // ---- rows that arrive -------------------------------------------------------------------------------------------
-  // A row that is on the page is changed in place. A new one is put in by its number: at once where the reader is at
-  // the top and not busy with the list, else when they ask for it.
+  // A row that is on the page is changed in place. A new one is put in by its time and number: at once where the reader
+  // is at the top and not busy with the list, or where there is no pill to say that it waits; else when they ask for it.
   let held = [];
+  let heldList = null; // the whole list anew, where the page is too far behind for rows
 
   // The one list of a page that takes rows live; a page of older rows takes none.
   const list = () => $("[data-live-list][data-top]");
   const key = (row) => Number(row.dataset.key);
+  const isAbove = (a, b) => (Number(a.dataset.at ?? 0) - Number(b.dataset.at ?? 0) || key(a) - key(b)) > 0;
   const rows = (of) => [...of.children].filter((e) => e.dataset.key);
-  const busy = () => window.scrollY > 80 || $("dialog[open]") || document.hidden && held.length > 0
-    || list().contains(document.activeElement) || !window.getSelection().isCollapsed;
+  const at = (id, of) => [...of.children].find((e) => e.id === id);
+  const waiting = () => held.length > 0 || heldList;
+  const busy = () => $("#new-rows") && (window.scrollY > 80 || $("dialog[open]") || document.hidden && waiting()
+    || list().contains(document.activeElement) || !window.getSelection().isCollapsed);
 
-  function insert(items) {
-    const into = list();
+  // A row that is older than all there are comes by scrolling.
+  const belongs = (item, into) => !at("older", into) || rows(into).some((r) => isAbove(item, r));
+
+  function insert(items, into = list()) {
     const added = [];
     for (const item of items.filter((i) => i.dataset.key)) {
-      if (document.getElementById(item.id)) continue;
-      const before = rows(into).find((r) => key(r) < key(item)) ?? $("#older");
+      if (at(item.id, into)) continue;
+      const before = rows(into).find((r) => isAbove(item, r)) ?? at("older", into) ?? null;
       into.insertBefore(item, before);
       item.classList.add("fresh");
       added.push(item);
     }
     for (const heading of items.filter((i) => i.classList.contains("day"))) {
-      document.getElementById(heading.id)?.remove();
+      at(heading.id, into)?.remove();
       into.prepend(heading);
     }
     tidyDays(into);
-    prune(into);
     return added;
   }
 
@@ -55,7 +60,7 @@
   // What is cut off at the end can be had again by scrolling there.
   function prune(into) {
     const all = rows(into);
-    if (all.length <= longestList) return;
+    if (all.length <= longestList || !$("#new-rows")) return;
     for (const row of all.slice(longestList)) row.remove();
     $("#older")?.remove();
     tidyDays(into);
@@ -80,13 +85,16 @@
     const fresh = [];
     for (const item of items) {
       const there = item.dataset.key && document.getElementById(item.id);
-      const waiting = held.findIndex((h) => h.id === item.id);
+      const later = held.findIndex((h) => h.id === item.id);
+      if (heldList && item.dataset.key) at(item.id, heldList)?.replaceWith(item.cloneNode(true));
       if (there) {
         changeInPlace(there, item, morph);
         changed.push(there);
-      } else if (waiting >= 0) {
-        held[waiting] = item;
-      } else if (item.dataset.key && !item.hasAttribute("data-fits-not")) {
+      } else if (later >= 0) {
+        held[later] = item;
+      } else if (heldList && at(item.id, heldList)) {
+        continue;
+      } else if (item.dataset.key && !item.hasAttribute("data-fits-not") && list() && belongs(item, list())) {
         fresh.push(item);
       } else if (item.classList.contains("day")) {
         fresh.push(item);
@@ -100,9 +108,45 @@
       return changed;
     }
     if (caughtUp(news)) say(`${news} ${news === 1 ? "event" : "events"} while you were away`);
+    if (heldList) {
+      held.push(...fresh);
+      releaseHeld();
+      return changed;
+    }
     fresh.push(...held);
     dropHeld();
-    return changed.concat(insert(fresh));
+    const added = insert(fresh);
+    prune(list());
+    return changed.concat(added);
+  }
+
+  // The list anew takes the place of the old one only where nobody reads that. Until then, the rows that both have are
+  // changed in place.
+  function takeWhole(fragment, morph) {
+    const whole = document.createElement("ul");
+    whole.append(fragment);
+    if (!busy()) {
+      dropHeld();
+      return replaceList(whole, morph);
+    }
+    const changed = [];
+    for (const row of rows(whole)) {
+      const there = document.getElementById(row.id);
+      if (!there) continue;
+      changeInPlace(there, row.cloneNode(true), morph);
+      changed.push(there);
+    }
+    heldList = whole;
+    held = [];
+    showHeld();
+    return changed;
+  }
+
+  function replaceList(whole, morph) {
+    const content = document.createDocumentFragment();
+    content.append(...whole.childNodes);
+    morph(list(), content, true);
+    return [...list().children];
   }
 
   function changeInPlace(there, item, morph) {
@@ -119,20 +163,43 @@
 
   function showHeld() {
     const pill = $("#new-rows");
-    const n = held.filter((i) => i.dataset.key).length;
-    pill.hidden = n === 0;
-    pill.textContent = `${n} new`;
+    if (!pill) return;
+    const whole = heldList ? rows(heldList) : [];
+    const unseen = whole.filter((r) => !document.getElementById(r.id)).length;
+    const n = unseen + held.filter((i) => i.dataset.key).length;
+    const more = unseen > 0 && unseen === whole.length ? "+" : ""; // there may be new ones beyond the list, too
+    pill.hidden = !waiting();
+    pill.textContent = n > 0 ? `${n}${more} new` : "List changed";
+    tellHeld(pill.hidden ? "" : pill.textContent);
+  }
+
+  // Whoever listens instead of looking is told now and then, not at every row.
+  const tellAfter = 3000; // ms
+  let telling = null;
+  let toTell = "";
+  function tellHeld(text) {
+    toTell = text;
+    telling ??= setTimeout(() => {
+      telling = null;
+      const said = $("#new-rows-said");
+      if (said && said.textContent !== toTell) said.textContent = toTell;
+    }, tellAfter);
   }
 
   function dropHeld() {
     held = [];
+    heldList = null;
     showHeld();
   }
 
   function releaseHeld() {
     const items = held;
+    const whole = heldList;
     dropHeld();
+    if (whole) replaceList(whole, morphing);
     for (const row of insert(items)) htmx.process(row);
+    if (whole) htmx.process(list());
+    prune(list());
   }
 
   document.addEventListener("click", (e) => {
@@ -144,18 +211,31 @@
     else $("#main").focus({ preventScroll: true });
   });
   document.addEventListener("scrollend", () => {
-    if (held.length > 0 && list() && !busy()) releaseHeld();
+    if (waiting() && list() && !busy()) releaseHeld();
   });
 
   let morphing;
   htmx.registerExtension("carebell", {
     init: (api) => { morphing = api.morph; },
-    handle_swap: (style, target, fragment) => style === "rows" && takeRows(target, fragment, morphing),
+    handle_swap: (style, target, fragment) => style === "rows" ? takeRows(target, fragment, morphing)
+      : style === "whole" && takeWhole(fragment, morphing),
+  });
+  htmx.config.morphIgnore.push("open"); // what a reader has opened stays open
+
+  // A list that is to be drawn anew is not taken from under a reader.
+  document.addEventListener("htmx:before:swap", (e) => {
+    for (const task of list() ? e.detail.tasks ?? [] : []) {
+      const spec = task.swapSpec;
+      if ((task.target?.id ?? task.target?.slice?.(1)) !== list().id || (spec?.style ?? spec) !== "innerMorph") continue;
+      if (spec.style) spec.style = "whole";
+      else task.swapSpec = "whole";
+    }
   });
 
+  // The answer to a request is dropped where what was pushed meanwhile is as new.
   document.addEventListener("htmx:before:swap", (e) => {
-    const whole = (task) => (task.target?.id ?? task.target?.slice?.(1)) === list().id && (task.swapSpec?.style ?? task.swapSpec) === "innerMorph";
-    if (list() && e.detail.tasks?.some(whole)) dropHeld(); // they are in the list that comes, or further down
+    const seq = Number(e.detail.ctx?.response?.headers?.get?.("Carebell-Seq") ?? Infinity);
+    if (seq <= Number($("#live-seq")?.dataset.seq ?? 0)) e.preventDefault();
   });
 
   document.addEventListener("htmx:after:swap", (e) => {
@@ -294,9 +374,7 @@
   window.addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 
   // ---- choosing files ---------------------------------------------------------------------------------------------
-  // What is chosen stays chosen when a live update draws the list anew, and what was opened stays open.
-  htmx.config.morphIgnore.push("open");
-
+  // What is chosen stays chosen when a live update draws the list anew.
   function countChosen() {
     const form = $("[data-choose]");
     const all = form ? [...form.querySelectorAll("[data-pick]")] : [];

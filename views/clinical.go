@@ -143,6 +143,8 @@ func (f FileRow) url() templ.SafeURL {
 
 func (f FileRow) previewURL() templ.SafeURL { return f.url() + "/preview" }
 
+func (f FileRow) spreadsheetURL() templ.SafeURL { return f.url() + "/spreadsheet" }
+
 // purposeWord is what a download is, in words.
 func (f FileRow) purposeWord() string {
 	words := map[string]string{
@@ -179,6 +181,8 @@ type Preview struct {
 	Sections []Section
 	Header   []string // of a table
 	Table    [][]string
+
+	Spreadsheet bool // it can be had as a table without formulas
 }
 
 func patientPath(id string) templ.SafeURL { return templ.SafeURL("/patients/" + url.PathEscape(id)) }

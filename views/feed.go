@@ -58,6 +58,7 @@ type Row struct {
 	Patient    Patient
 	Happened   Time   // when the event happened; may be unknown
 	Received   Time   // when the notice came
+	Placed     Time   // where it stands in a timeline
 	Fact       string // the fact that matters
 	FactKnown  bool   // false: Fact says what is not known
 	Detail     string // the rest, in grey
@@ -67,7 +68,8 @@ type Row struct {
 	By         string // who saw it or is done with it
 	ByAt       Time
 	CanMark    bool
-	FitsNot    bool // a live update only: does not fit the screen's filter, so it changes in place or not at all
+	Back       string // address of the list it stands in
+	FitsNot    bool   // a live update only: does not fit the screen's filter, so it changes in place or not at all
 }
 
 // Flag is a short remark in a row.
@@ -151,6 +153,9 @@ func (f FeedFilter) older(before int64) string {
 	return address("/", with(f.Query(), "before", decimal(before)))
 }
 
+// URL is the address of the feed that is narrowed so.
+func (f FeedFilter) URL() string { return address("/", f.Query()) }
+
 func (f FeedFilter) narrowed() bool { return f.Kind != "" || f.Text != "" || f.State != "open" }
 
 func (f FeedFilter) kinds() []Choice {
@@ -173,6 +178,7 @@ type Feed struct {
 	Older      bool   // there are more rows after these
 	WebhookURL string // where the sender posts to, for the empty feed
 	ToTop      bool   // these are the newest rows, not an older page
+	SomeDone   bool   // of an empty list: there are some that are done
 }
 
 // dayStarts says whether row i begins a day in the list.

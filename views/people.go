@@ -42,6 +42,7 @@ type StayRow struct {
 	Diagnoses  []string
 	Attending  string
 	Encounters []string // ids of the encounter, where it has more than one
+	Sources    []Source
 	Numbers    []string // visit numbers; more than one where exchanges number it differently
 }
 
@@ -89,6 +90,7 @@ type PatientDetail struct {
 	Deceased    string // what is known of it; "" = nothing
 	Corrections []Correction
 	CanCorrect  bool
+	Sources     []Source
 	Aliases     []Alias
 	Stays       []StayRow
 	Fills       []FillRow
@@ -101,6 +103,13 @@ type PatientDetail struct {
 	Records     []FileRow // behind the notifications
 	Rows        []Row
 	Older       string // URL of the earlier part of the timeline; "" = none
+	ToTop       bool   // these are the newest rows, not an earlier part
+}
+
+// Source says where facts are known from.
+type Source struct {
+	Labels []string
+	From   string // "from the record sent with the admit notice of …", "corrected by …"
 }
 
 // Correction is what a person set by hand; it wins over every record.
@@ -110,14 +119,7 @@ type Correction struct {
 	At    Time
 }
 
-// at is when a row stands in a timeline: when it happened, else when the notice came.
-func (r Row) at() Time {
-	if r.Happened.Known() {
-		return r.Happened
-	}
-	return r.Received
-}
-
+// timelineDayStarts says whether row i begins a day in the timeline.
 func timelineDayStarts(rows []Row, i int) bool {
-	return i == 0 || rows[i].at().DayKey() != rows[i-1].at().DayKey()
+	return i == 0 || rows[i].Placed.DayKey() != rows[i-1].Placed.DayKey()
 }

@@ -96,6 +96,8 @@ func (t Time) Day() string {
 	}
 }
 
+func (t Time) millis() int64 { return t.t.UnixMilli() }
+
 // DayKey is the local day as YYYY-MM-DD.
 func (t Time) DayKey() string { return t.local().Format(time.DateOnly) }
 

@@ -72,6 +72,7 @@ func matrix() []entry {
 		{`"/records/documents/:id/zip"`, "POST", "/records/documents/9999/zip", url.Values{"file": {"1"}}, signed(401, found), ""},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
+		{`"/files/:id/spreadsheet"`, "GET", "/files/1/spreadsheet", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fspreadsheet"},
 		{`"/live"`, "GET", "/live?view=feed&since=0", nil, signed(led, 426), "/login?next=%2Flive"},
 		{"", "GET", "/nothing", nil, all(found), ""},
 		{"", "GET", "/admin", nil, all(found), ""},

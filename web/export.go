@@ -3,10 +3,10 @@ package web
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -43,7 +43,7 @@ func (s *Server) export(c *fiber.Ctx, name string, head []string, next func(ctx 
 		}
 		return rows, err
 	}}
-	r.buffer.WriteString("\ufeff") // or spreadsheets misread names
+	r.buffer.WriteString(byteOrderMark)
 	r.write([][]string{head})
 	c.Context().SetBodyStream(r, -1)
 	return nil
@@ -51,22 +51,23 @@ func (s *Server) export(c *fiber.Ctx, name string, head []string, next func(ctx 
 
 // exportReader is a CSV file that is made while it is read.
 type exportReader struct {
-	rows   func() ([][]string, error)
+	rows   func() ([][]string, error) // the next ones; none at the end
+	close  func() error               // nil where nothing is to be closed
 	buffer bytes.Buffer
 	ended  bool
 }
 
+// write quotes every cell: some spreadsheets part a line at semicolons or tabs, too, and take what follows for a cell.
 func (r *exportReader) write(rows [][]string) {
-	w := csv.NewWriter(&r.buffer)
-	w.UseCRLF = true
 	for _, row := range rows {
-		cells := make([]string, len(row))
 		for i, cell := range row {
-			cells[i] = harmlessCell(cell)
+			if i > 0 {
+				r.buffer.WriteByte(',')
+			}
+			r.buffer.WriteString(`"` + strings.ReplaceAll(harmlessCell(cell), `"`, `""`) + `"`)
 		}
-		_ = w.Write(cells) // into memory
+		r.buffer.WriteString("\r\n")
 	}
-	w.Flush()
 }
 
 func (r *exportReader) Read(p []byte) (int, error) {
@@ -84,9 +85,19 @@ func (r *exportReader) Read(p []byte) (int, error) {
 	return r.buffer.Read(p)
 }
 
-// harmlessCell is a cell that no spreadsheet takes for a formula (OWASP, CSV injection).
+// Close implements [io.Closer].
+func (r *exportReader) Close() error {
+	if r.close == nil {
+		return nil
+	}
+	return r.close()
+}
+
+// harmlessCell is a cell that no spreadsheet takes for a formula (OWASP, CSV injection). Spaces before a sign do not
+// hide it, and its wide form is taken for the narrow one.
 func harmlessCell(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " \u00a0\u3000\ufeff"))
+	if strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + cell
 	}
 	return cell

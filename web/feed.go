@@ -118,8 +118,24 @@ func (s *Server) feedRows(ctx context.Context, v db.Snapshot, f views.FeedFilter
 	if len(list) > pageRows {
 		list, p.Older = list[:pageRows], true
 	}
-	p.Rows = s.rows(list, canMark)
+	p.Rows = s.rowsIn(f.URL(), list, canMark)
+	if len(list) == 0 {
+		done, err := v.Notifications(ctx, db.NotificationFilter{States: feedStates["done"], Limit: 1})
+		if err != nil {
+			return views.Feed{}, err
+		}
+		p.SomeDone = len(done) > 0
+	}
 	return p, nil
+}
+
+// rowsIn are the rows of the list at an address of ours.
+func (s *Server) rowsIn(address string, list []db.Notification, canMark bool) []views.Row {
+	rows := s.rows(list, canMark)
+	for i := range rows {
+		rows[i].Back = address
+	}
+	return rows
 }
 
 // feedScreen is the feed as an open page: it gets the rows that changed, or the whole list where it is too far behind.
@@ -162,12 +178,15 @@ func (s *Server) changedRows(ctx context.Context, v db.Snapshot, f views.FeedFil
 	for _, n := range fitting {
 		fits[n.ID] = true
 	}
-	rows := s.rows(all, canMark)
+	rows := s.rowsIn(f.URL(), all, canMark)
 	for i := range rows {
 		rows[i].FitsNot = !fits[rows[i].ID]
 	}
 	return rows, nil
 }
+
+// headerSeq says how new an answer with a row is: a page that was pushed as much already has no use for it.
+const headerSeq = "Carebell-Seq"
 
 // mark notes what a person did with a notification, and answers with the row as it is now.
 func (s *Server) mark(c *fiber.Ctx) error {
@@ -179,6 +198,7 @@ func (s *Server) mark(c *fiber.Ctx) error {
 	if !ok {
 		return fiber.NewError(fiber.StatusUnprocessableEntity, "Say what to mark it as: new, seen or done.")
 	}
+	back := localPath(c.FormValue("back"))
 	x, _ := who(c)
 	if err := s.db.Write(c.UserContext(), func(tx *db.Tx) error {
 		return tx.MarkNotification(c.UserContext(), id, x.User.ID, to)
@@ -186,22 +206,30 @@ func (s *Server) mark(c *fiber.Ctx) error {
 		return err
 	}
 	if c.Get("HX-Request") == "" {
-		return c.Redirect("/", fiber.StatusSeeOther)
+		return c.Redirect(back, fiber.StatusSeeOther)
 	}
 	var row views.Row
+	var seq int64
 	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+		l, err := s.status(c.UserContext(), v)
+		if err != nil {
+			return err
+		}
+		seq = l.Seq
 		list, err := v.Notifications(c.UserContext(), db.NotificationFilter{IDs: []int64{id}, Limit: 1})
 		if err == nil && len(list) == 0 {
 			err = sql.ErrNoRows
 		}
 		if err == nil {
 			row = s.row(list[0], true)
+			row.Back = back
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	c.Set(headerSeq, strconv.FormatInt(seq, 10))
 	if c.Query("on") == "patient" {
 		return render(c, views.TimelineRow(row))
 	}

@@ -468,8 +468,8 @@ func TestSocketsOfOtherPages(t *testing.T) {
 	want := map[string]string{
 		"view=status&since=0":          "Last event from Metriport",
 		"view=connection&since=0":      "Metriport was heard",
-		"view=patient&id=p-1&since=0":  `id="timeline"`,
-		"view=patient&id=p-1&since=-1": `id="timeline"`,
+		"view=patient&id=p-1&since=0":  `hx-target="#timeline"`,
+		"view=patient&id=p-1&since=-1": `hx-target="#timeline"`,
 	}
 	conns := map[string]*websocket.Conn{}
 	for query, text := range want {

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,9 +90,19 @@ func (s *Server) patient(c *fiber.Ctx) error {
 			return err
 		}
 		l.URL = liveURL("patient", l.Seq, url.Values{"id": {id}})
-		if p, err = s.patientDetail(c.UserContext(), v, id, before, x.May(roles[act]...)); err != nil {
+		if p, err = s.patientDetail(c.UserContext(), v, id, x.May(roles[act]...)); err != nil {
 			return err
 		}
+		list, err := v.Timeline(c.UserContext(), id, before, pageRows+1)
+		if err != nil {
+			return err
+		}
+		if len(list) > pageRows {
+			list = list[:pageRows]
+			last := list[pageRows-1].TimelineKey()
+			p.Older = pageURL("/patients/"+url.PathEscape(id), "", last.At, last.ID)
+		}
+		p.Rows, p.ToTop = s.rows(list, p.CanCorrect), before == db.TimelineKey{}
 		p.Frame = s.frame(c, "Patient", "/patients", l)
 		return nil
 	})
@@ -100,8 +112,8 @@ func (s *Server) patient(c *fiber.Ctx) error {
 	return render(c, views.PatientPage(p))
 }
 
-// patientDetail reads everything about one patient. The frame is the caller's.
-func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, before db.TimelineKey, canMark bool) (views.PatientDetail, error) {
+// patientDetail reads everything about one patient but the timeline. The frame is the caller's.
+func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, canMark bool) (views.PatientDetail, error) {
 	var p views.PatientDetail
 	head, err := v.PatientHead(ctx, id)
 	if err != nil {
@@ -111,7 +123,7 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, be
 	if p.Deceased = head.Deceased; p.Deceased != "" && p.Deceased != "yes" {
 		p.Deceased = s.when(head.Deceased)
 	}
-	p.Corrections = s.corrections(head.Corrections)
+	p.Corrections, p.Sources = s.corrections(head.Corrections), s.identitySources(head)
 	for _, a := range head.Aliases {
 		p.Aliases = append(p.Aliases, views.Alias(a))
 	}
@@ -125,16 +137,6 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, be
 	for _, st := range stays {
 		p.Stays = append(p.Stays, s.stayRow(st))
 	}
-	list, err := v.Timeline(ctx, id, before, pageRows+1)
-	if err != nil {
-		return p, err
-	}
-	if len(list) > pageRows {
-		list = list[:pageRows]
-		last := list[pageRows-1].TimelineKey()
-		p.Older = pageURL("/patients/"+url.PathEscape(id), "", last.At, last.ID)
-	}
-	p.Rows = s.rows(list, canMark)
 	return p, nil
 }
 
@@ -143,6 +145,7 @@ func (s *Server) stayRow(st db.Stay) views.StayRow {
 	row := views.StayRow{
 		ID: st.ID, Admitted: clock.At(st.AdmitAt), Discharged: clock.At(st.DischargeAt), Notices: st.Notices,
 		Facility: st.Facts.Facility, Diagnoses: st.Facts.Diagnoses, Attending: st.Facts.Attending, Numbers: st.Facts.VisitNumbers,
+		Sources: s.staySources(st),
 	}
 	if len(st.Facts.EncounterIDs) > 1 {
 		row.Encounters = st.Facts.EncounterIDs
@@ -167,18 +170,49 @@ func (s *Server) stayRow(st db.Stay) views.StayRow {
 	return row
 }
 
-// patientScreen is a patient's page as an open page: it is drawn anew when something about the patient changed.
+// patientScreen is a patient's page as an open page: what stands above the timeline is drawn anew when something about
+// the patient changed, and of the timeline the rows that did.
 func (s *Server) patientScreen(id string, canMark bool) live.Screen {
 	return s.screenOf("patient "+strconv.FormatBool(canMark)+" "+id, func(c db.Change) bool { return c.PatientID == id },
 		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
 			var p views.PatientDetail
 			var err error
 			if u.any() {
-				p, err = s.patientDetail(ctx, v, id, db.TimelineKey{}, canMark)
+				if p, err = s.patientDetail(ctx, v, id, canMark); err != nil {
+					return nil, err
+				}
+				list, err := s.changedTimeline(ctx, v, id, u)
+				if err != nil {
+					return nil, err
+				}
+				p.Rows = s.rows(list, canMark)
 			}
 			p.Live = u.Live
 			return views.PatientUpdate(p, u.any()), err
 		})
+}
+
+// changedTimeline reads the rows of a timeline that changed, in its order; where that is not known, as many of the newest
+// as a reader will have.
+func (s *Server) changedTimeline(ctx context.Context, v db.Snapshot, id string, u changes) ([]db.Notification, error) {
+	if u.TooMany {
+		return v.Timeline(ctx, id, db.TimelineKey{}, mostPushed)
+	}
+	ids := []int64{}
+	for _, c := range u.Rows {
+		if c.NotificationID != 0 {
+			ids = append(ids, c.NotificationID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	list, err := v.Notifications(ctx, db.NotificationFilter{IDs: ids, Limit: len(ids)})
+	slices.SortFunc(list, func(a, b db.Notification) int {
+		x, y := a.TimelineKey(), b.TimelineKey()
+		return cmp.Or(cmp.Compare(y.At, x.At), cmp.Compare(y.ID, x.ID))
+	})
+	return list, err
 }
 
 // key reads the place of a row in a list ("time.number") from a URL; "" is the beginning.

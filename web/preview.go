@@ -1,8 +1,6 @@
 package web
 
 import (
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -79,7 +77,7 @@ func fillPreview(p *views.Preview, d db.Download, content io.Reader) error {
 		text, err := fhir.HTMLText(io.LimitReader(content, previewText))
 		p.Sections = []views.Section{{Title: "Text", Text: text, Cut: d.Size > previewText}}
 		return err
-	case d.Purpose == db.PurposeImport, d.ClaimedType == "text/csv", strings.HasSuffix(strings.ToLower(d.Name), ".csv"):
+	case isTable(d):
 		return previewTable(p, content)
 	default:
 		b, err := io.ReadAll(io.LimitReader(content, previewText))
@@ -91,10 +89,10 @@ func fillPreview(p *views.Preview, d db.Download, content io.Reader) error {
 	}
 }
 
-// previewTable reads CSV tolerantly: rows of different lengths and stray quotes are shown as they are.
+// previewTable shows CSV as it is.
 func previewTable(p *views.Preview, content io.Reader) error {
-	r := csv.NewReader(bufio.NewReader(content))
-	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, false
+	p.Spreadsheet = true
+	r := csvReader(content)
 	for rows := 0; ; rows++ {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {

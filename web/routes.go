@@ -59,6 +59,7 @@ func (s *Server) table() []route {
 		{fiber.MethodPost, "/records/documents/:id/zip", signed, s.documentsZip},
 		{fiber.MethodGet, "/files/:id", signed, s.file},
 		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
+		{fiber.MethodGet, "/files/:id/spreadsheet", signed, s.spreadsheet},
 		{fiber.MethodGet, "/live", signed, s.live},
 	}
 }

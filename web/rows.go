@@ -44,7 +44,7 @@ func (s *Server) row(n db.Notification, canMark bool) views.Row {
 	clock := s.clock()
 	r := views.Row{
 		ID: n.ID, Kind: string(n.Kind), Patient: patientView(n.Patient),
-		Happened: clock.At(happened(n)), Received: clock.At(n.ReceivedAt),
+		Happened: clock.At(happened(n)), Received: clock.At(n.ReceivedAt), Placed: clock.At(time.UnixMilli(n.TimelineKey().At)),
 		Deliveries: n.Deliveries, CanMark: canMark, State: "new",
 	}
 	switch n.State {

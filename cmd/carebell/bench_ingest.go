@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -44,19 +43,7 @@ var variants = []variant{
 	{name: "as served, with the chart kept beside it", store: true, projector: true},
 }
 
-func benchIngest(ctx context.Context, s *settings, t terminal) (err error) {
-	dir, err := s.dataFolder(false)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("cannot make the folder %s to measure in: %w; choose another disk with CAREBELL_DATA", dir, err)
-	}
-	work, err := os.MkdirTemp(dir, "bench-")
-	if err != nil {
-		return fmt.Errorf("cannot write in %s to measure its disk: %w; choose another with CAREBELL_DATA", dir, err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+func benchIngest(ctx context.Context, work string, t terminal) error {
 	rates := make([][]float64, len(variants))
 	for round := range benchRounds {
 		for i, v := range variants {

@@ -107,7 +107,9 @@ func TestMistakeIsOneSentence(t *testing.T) {
 		{name: "a speed that is none", args: []string{"demo", "--speed", "0"}, want: []string{"--speed"}},
 		{name: "a port for the demo that is none", args: []string{"demo", "--port", "70000"}, want: []string{"--port"}},
 		{name: "a port for the demo that is in use", args: []string{"demo", "--port", busy.Addr().String()[strings.LastIndex(busy.Addr().String(), ":")+1:]}, want: []string{"in use"}},
-		{name: "bench of nothing", args: []string{"bench"}, want: []string{"carebell bench ingest"}},
+		{name: "bench of nothing", args: []string{"bench"}, want: []string{"carebell bench ingest", "carebell bench archive"}},
+		{name: "bench of no documents", args: []string{"bench", "archive", "--documents", "0"}, want: []string{"--documents"}},
+		{name: "an outage that outlives the links", args: []string{"bench", "archive", "--outage", "1m", "--life", "1m"}, want: []string{"--outage", "--life"}},
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			if r.args == nil {

@@ -20,8 +20,9 @@ const (
 	atOnce      = 8
 	firstPause  = time.Second      // before the second try; it doubles
 	longestWait = 30 * time.Second // between tries
-	lastTries   = 3                // for answers that will hardly change, such as 404
-	diskFloor   = 512 << 20        // bytes that must stay free; webhooks need them
+	leastWait   = 250 * time.Millisecond
+	lastTries   = 3         // for answers that will hardly change, such as 404
+	diskFloor   = 512 << 20 // bytes that must stay free; webhooks need them
 	tellEvery   = 500 * time.Millisecond
 )
 
@@ -204,7 +205,7 @@ func (a *Archive) one(ctx context.Context, d db.Download) {
 	case db.FetchStored:
 		a.log.Info("download stored", "download", d.ID, "purpose", d.Purpose, "size", d.Size, "took", a.now().Sub(began).Round(time.Millisecond))
 	case db.FetchQueued:
-		pause := min(firstPause<<min(d.Tries, 10), longestWait)
+		pause := pauseBefore(d, a.now())
 		a.write(d, func(ctx context.Context, tx *db.Tx) error {
 			return tx.RetryDownload(ctx, d, reason, a.now().Add(pause))
 		})
@@ -212,6 +213,16 @@ func (a *Archive) one(ctx context.Context, d db.Download) {
 		a.log.Warn("download ended", "download", d.ID, "purpose", d.Purpose, "state", outcome, "reason", reason)
 		a.end(d, outcome, reason)
 	}
+}
+
+// pauseBefore is how long to wait before the next try. Where a link is about to die, tries come closer together: an origin
+// that comes back in the last seconds is not missed.
+func pauseBefore(d db.Download, now time.Time) time.Duration {
+	pause := min(firstPause<<min(d.Tries, 10), longestWait)
+	if left := d.ExpiresAt.Sub(now); left > 0 {
+		pause = min(pause, max(left/2, leastWait))
+	}
+	return pause
 }
 
 func (a *Archive) end(d db.Download, state db.Fetch, reason string) {

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"carebell/db"
 )
 
 // Limits of one fetch.
@@ -168,13 +170,13 @@ func plainly(ctx context.Context, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return errors.New("the origin did not answer in time")
+		return errors.New(db.ReasonNoAnswer)
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
 		return errors.New("the content is damaged gzip")
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
-		return errors.New("the origin could not be reached")
+		return errors.New(db.ReasonUnreached)
 	}
 	var disk *diskError
 	if errors.As(err, &disk) {

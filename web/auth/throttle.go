@@ -38,16 +38,11 @@ func (t *throttle) try(email string, now time.Time) time.Duration {
 	if t.who == nil {
 		t.who = map[string]wrong{}
 	}
-	for k, w := range t.who {
-		if len(t.who) < mostTracked {
-			break
-		}
-		if now.Sub(w.last) > forgetAfter || now.After(w.until) {
-			delete(t.who, k)
-		}
-	}
 	key := strings.ToLower(email)
-	w := t.who[key]
+	w, known := t.who[key]
+	if !known && len(t.who) >= mostTracked {
+		t.makeRoom(now)
+	}
 	if now.Sub(w.last) > forgetAfter {
 		w = wrong{}
 	}
@@ -57,6 +52,21 @@ func (t *throttle) try(email string, now time.Time) time.Duration {
 	}
 	t.who[key] = w
 	return 0
+}
+
+// makeRoom drops what is forgotten by now, else the account that was tried least recently.
+func (t *throttle) makeRoom(now time.Time) {
+	oldest, at := "", now
+	for k, w := range t.who {
+		if now.Sub(w.last) > forgetAfter {
+			delete(t.who, k)
+		} else if !w.last.After(at) {
+			oldest, at = k, w.last
+		}
+	}
+	if len(t.who) >= mostTracked {
+		delete(t.who, oldest)
+	}
 }
 
 func (t *throttle) forget(email string) {

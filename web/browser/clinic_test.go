@@ -28,6 +28,8 @@ type clinic struct {
 	t    testing.TB
 	sim  *sim.Sim
 	sent []sim.Message
+
+	visit int // counts the visits
 }
 
 func newClinic(t testing.TB, change ...func(*web.Config)) *clinic {

@@ -5,6 +5,9 @@ package browser
 import (
 	"testing"
 
+	"github.com/chromedp/cdproto/fetch"
+	"github.com/chromedp/chromedp"
+
 	"carebell/web/metriport"
 )
 
@@ -159,4 +162,32 @@ func TestAViewerSeesMarksButCannotMark(t *testing.T) {
 	c.mark(c.bob(), row, "done")
 	b.until("the mark is shown", state(row, "done"))
 	b.always("there is still nothing to press", `!`+has(row)+`.querySelector("button")`)
+}
+
+// TestAnOldAnswerDoesNotUndoANewerPush: the answer to a mark comes late, after what somebody else did then was shown.
+func TestAnOldAnswerDoesNotUndoANewerPush(t *testing.T) {
+	c := newClinic(t)
+	row := c.admits(1)[0]
+	other := c.bob()
+	b := c.ann()
+	held := chromedp.Events(b.ctx, fetch.RequestPaused)
+	call(b, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*/mark*", RequestStage: fetch.RequestStageResponse}}})
+	b.click("#" + row + "-seen")
+	var answer fetch.EventRequestPaused
+	for event := range held {
+		answer = event
+		break
+	}
+	b.until("the mark was pushed", state(row, "seen"))
+	c.mark(other, row, "done")
+	b.until("what the other did was pushed", state(row, "done"))
+	call(b, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: answer.RequestID})
+	b.until("the answer is here", `!document.querySelector(".htmx-request")`)
+	b.always("the newer state stays", state(row, "done"))
+	b.click("#" + row + "-undo")
+	for event := range held {
+		call(b, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: event.RequestID})
+		break
+	}
+	b.until("marks go on", state(row, "seen"))
 }

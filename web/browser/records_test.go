@@ -56,8 +56,8 @@ func (c *clinic) listDocuments(origin string, page int) {
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		var waiting int
 		if err := c.DB.Read(context.Background(), func(v db.Snapshot) error {
-			counts, err := v.DownloadCounts(context.Background())
-			waiting = counts[db.FetchQueued] + counts[db.FetchFetching]
+			r, err := v.DownloadReport(context.Background())
+			waiting = r.Waiting
 			return err
 		}); err != nil || time.Now().After(deadline) {
 			c.t.Fatalf("%d downloads are still waiting: %v", waiting, err)

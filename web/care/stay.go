@@ -73,7 +73,25 @@ type StayFacts struct {
 	Encounter
 	VisitNumbers []string `json:"visitNumbers,omitempty"` // sorted; more than one where exchanges number it differently
 	EncounterIDs []string `json:"encounterIds,omitempty"` // sorted
+
+	// Sources says of each fact that is shown where it was learned; the keys are the Said… constants.
+	Sources map[string]Source `json:"sources,omitempty"`
 }
+
+// Source is the notice whose record said something.
+type Source struct {
+	Kind Kind  `json:"kind"`
+	At   int64 `json:"at,omitempty"` // when it was sent, milliseconds UTC; 0 where that is not known
+}
+
+// What a record says of a stay, as keys of [StayFacts.Sources].
+const (
+	SaidFacility  = "facility"
+	SaidClass     = "class"
+	SaidReason    = "reason"
+	SaidDiagnoses = "diagnoses"
+	SaidAttending = "attending"
+)
 
 // Fold puts the notices of one patient together into stays, newest admit first.
 //
@@ -139,7 +157,7 @@ func (f *folding) fold() Stay {
 	for _, n := range f.notices {
 		s.MessageIDs = append(s.MessageIDs, n.MessageID)
 		s.Moves = append(s.Moves, n.Moves...)
-		s.Facts.learn(n.Encounter)
+		s.Facts.learn(n)
 		if !n.DischargeAt.IsZero() {
 			s.DischargeAt = n.DischargeAt
 		}
@@ -202,8 +220,9 @@ func sameVisit(all []*folding) []*folding {
 	return out
 }
 
-// learn takes what a later record says over what an earlier one said, and keeps what it leaves out.
-func (f *StayFacts) learn(e *Encounter) {
+// learn takes what the record of a later notice says over what an earlier one said, and keeps what it leaves out.
+func (f *StayFacts) learn(n Notice) {
+	e := n.Encounter
 	if e == nil {
 		return
 	}
@@ -213,23 +232,39 @@ func (f *StayFacts) learn(e *Encounter) {
 	if e.ID != "" && !slices.Contains(f.EncounterIDs, e.ID) {
 		f.EncounterIDs = append(f.EncounterIDs, e.ID)
 	}
-	take := func(to *string, from string) {
-		if from != "" {
-			*to = from
+	said := func(what string) {
+		if f.Sources == nil {
+			f.Sources = map[string]Source{}
+		}
+		from := Source{Kind: n.Kind}
+		if !n.SentAt.IsZero() {
+			from.At = n.SentAt.UnixMilli()
+		}
+		f.Sources[what] = from
+	}
+	take := func(to *string, from, what string) {
+		if from == "" {
+			return
+		}
+		if *to = from; what != "" {
+			said(what)
 		}
 	}
-	take(&f.Facility, e.Facility)
-	take(&f.Unit, e.Unit)
-	take(&f.Attending, e.Attending)
-	take(&f.Disposition, e.Disposition)
+	take(&f.Facility, e.Facility, SaidFacility)
+	take(&f.Unit, e.Unit, "")
+	take(&f.Attending, e.Attending, SaidAttending)
+	take(&f.Disposition, e.Disposition, "")
 	if e.Class != "" {
 		f.Class, f.ClassUnsure = e.Class, e.ClassUnsure
+		said(SaidClass)
 	}
 	if len(e.Reasons) > 0 {
 		f.Reasons = e.Reasons
+		said(SaidReason)
 	}
 	if len(e.Diagnoses) > 0 {
 		f.Diagnoses = e.Diagnoses
+		said(SaidDiagnoses)
 	}
 }
 

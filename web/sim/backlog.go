@@ -15,8 +15,9 @@ const (
 const week = 7 * 24 * time.Hour
 
 // Backlog returns what was sent in the last days, 120 to 160 messages in the order of their At, none later than now.
-// Journeys that it leaves unfinished go on in Next. Their URLs are signed now, not at the message's own time: a demo
-// that delivers the backlog at once has something to fetch. Fewer than one day counts as one.
+// Journeys that it leaves unfinished go on in Next. Their URLs are signed at the message's own time, but live on from
+// now as long as any: a demo that delivers the backlog at once has something to fetch, and nothing of it is late. Fewer
+// than one day counts as one.
 func (s *Sim) Backlog(days int) []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +62,9 @@ func (b *backlog) begin(j *journey, start time.Time) {
 		if at.After(b.now) {
 			break
 		}
+		b.telling = at
 		b.out = append(b.out, j.next(at, then))
+		b.telling = time.Time{}
 		happened, sent = then, at
 	}
 	if len(j.steps) > 0 {

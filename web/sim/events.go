@@ -33,7 +33,15 @@ func (s *Sim) notice(at time.Time) envelope {
 func (s *Sim) keep(c content, life time.Duration) string {
 	id := hexWord(s.r)
 	s.store.put(id, s.r.Uint64(), c)
-	return s.store.link(id, c.name, life)
+	return s.link(id, c.name, life)
+}
+
+// link signs a URL, at the time of the message it is for.
+func (s *Sim) link(id, name string, life time.Duration) string {
+	if s.telling.IsZero() {
+		return s.store.link(id, name, life)
+	}
+	return s.store.linkSince(s.telling, id, name, life)
 }
 
 // named are the members that name a patient. Now and then one of the optional ones is missing.

@@ -42,6 +42,7 @@ type Sim struct {
 	home    []person   // who has been an inpatient, for readmissions
 	deck    []card     // what Next plays before it shuffles again
 	turn    int        // counts up, for cards that take turns
+	telling time.Time  // when the message of the past that is being made was sent; zero for one of now
 }
 
 // New returns a simulation at the beginning of its story.

@@ -82,7 +82,14 @@ const amzDate = "20060102T150405Z"
 
 // link signs a URL for an object, from now on for life.
 func (s *store) link(id, name string, life time.Duration) string {
-	date := s.now().UTC().Format(amzDate)
+	return s.linkSince(s.now(), id, name, life)
+}
+
+// linkSince signs a URL as it was signed at some time; it lives for life from now on.
+func (s *store) linkSince(at time.Time, id, name string, life time.Duration) string {
+	at = at.UTC().Truncate(time.Second)
+	life += s.now().Sub(at).Truncate(time.Second)
+	date := at.Format(amzDate)
 	expires := strconv.Itoa(int(life / time.Second))
 	q := url.Values{
 		"X-Amz-Algorithm":     {"AWS4-HMAC-SHA256"},

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"carebell/db"
+	"carebell/web"
+	"carebell/web/intake"
+	"carebell/web/sim"
+)
+
+// archiveBench measures whether links are fetched before they die: by a whole server, from an origin on this computer.
+type archiveBench struct {
+	documents int // in each of the two parts
+	size      int // KiB of a document
+	outage    time.Duration
+	life      time.Duration // of a link
+}
+
+// perMessage is how many documents one webhook names.
+const perMessage = 10
+
+func (o archiveBench) run(ctx context.Context, dir string, t terminal) error {
+	switch {
+	case o.documents < 1 || o.documents > 100_000:
+		return fmt.Errorf("--documents is %d: choose a number from 1 to 100000", o.documents)
+	case o.size < 1 || o.size > 64<<10:
+		return fmt.Errorf("--size is %d: choose a number of KiB from 1 to 65536", o.size)
+	case o.outage <= 0 || o.life <= o.outage || o.life > 7*24*time.Hour:
+		return fmt.Errorf("--outage is %s and --life is %s: links must outlive the outage, for at most 7 days", o.outage, o.life)
+	}
+	from := &origin{size: o.size << 10, life: o.life, asked: map[string]time.Time{}}
+	listener, err := listenLoopback(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot start an origin to fetch from: %w", err)
+	}
+	from.base = "http://" + listener.Addr().String()
+	serving := &http.Server{Handler: from, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = serving.Serve(listener) }()
+	defer func() { _ = serving.Close() }()
+
+	cfg := web.Config{
+		Addr: "127.0.0.1:0", Keys: []intake.Key{{Value: benchKey}}, Zone: time.UTC, Now: now, DataDir: dir, DownloadHosts: []string{listener.Addr().String()},
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	return withServer(ctx, cfg, dir, func(srv *web.Server) error {
+		ctx, stop := context.WithCancel(ctx)
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return srv.Run(ctx) })
+		g.Go(func() error {
+			defer stop()
+			return o.measure(ctx, srv, from, dir, t)
+		})
+		return g.Wait()
+	})
+}
+
+func (o archiveBench) measure(ctx context.Context, srv *web.Server, from *origin, dir string, t terminal) (err error) {
+	d, err := db.Open(ctx, dir, db.Options{Now: now}) // beside the server, to look
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	w := &watched{db: d, origin: from, hook: srv.URL() + intake.Path}
+
+	fmt.Fprintf(t.log, "getting %d documents of %d KiB one after the other\n", o.documents, o.size)
+	plain, err := from.getAll(ctx, o.documents)
+	if err != nil {
+		return fmt.Errorf("getting documents for comparison: %w", err)
+	}
+	fmt.Fprintln(t.log, "sending as many, with the origin up")
+	up, err := w.send(ctx, "up", o.documents, 0)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.log, "sending as many again, with the origin down for %s\n", o.outage)
+	down, err := w.send(ctx, "down", o.documents, o.outage)
+	if err != nil {
+		return err
+	}
+
+	fmt.Fprintf(t.out, "Documents of %d KiB whose links live %s, %d in each part:\n", o.size, o.life, o.documents)
+	fmt.Fprintf(t.out, "  origin up:                       stored before expiry %s\n", up)
+	fmt.Fprintf(t.out, "  origin down for %-16s stored before expiry %s\n", o.outage.String()+":", down)
+	fmt.Fprintf(t.out, "From the answer to a webhook to the first byte asked for, at most: %s\n", up.latest.Round(time.Millisecond))
+	rate, yardstick := float64(o.documents)/up.took.Seconds(), float64(o.documents)/plain.Seconds()
+	fmt.Fprintf(t.out, "Downloads per second, encrypted and durable:   %8.0f\n", rate)
+	fmt.Fprintf(t.out, "Plain GETs per second, one after the other:    %8.0f\n", yardstick)
+	fmt.Fprintf(t.out, "Ratio:                                         %8.2f\n", rate/yardstick)
+	if up.inTime != o.documents || down.inTime != o.documents {
+		return errors.New("not every document was stored before its link expired")
+	}
+	return nil
+}
+
+// part is how the documents of one part ended.
+type part struct {
+	sent    int
+	inTime  int           // stored before their link died
+	missing int           // links that nothing is known of
+	latest  time.Duration // from the answer to a webhook to the first byte asked for
+	took    time.Duration // from the first webhook to the last document
+}
+
+func (p part) String() string {
+	return fmt.Sprintf("%d of %d, missing %d", p.inTime, p.sent, p.missing)
+}
+
+// watched is a server that is sent documents, and the database behind it.
+type watched struct {
+	db     *db.DB
+	origin *origin
+	hook   string
+}
+
+// send sends n documents, the origin being down for so long from then on, and waits until each has ended.
+func (w *watched) send(ctx context.Context, name string, n int, outage time.Duration) (part, error) {
+	before, err := w.report(ctx)
+	if err != nil {
+		return part{}, err
+	}
+	if outage > 0 {
+		w.origin.down.Store(true)
+		defer time.AfterFunc(outage, func() { w.origin.down.Store(false) }).Stop()
+	}
+	answered := map[string]time.Time{}
+	began := now()
+	client := &http.Client{Timeout: 30 * time.Second}
+	defer client.CloseIdleConnections()
+	for i := 0; i < n; i += perMessage {
+		var paths []string
+		for j := i; j < min(i+perMessage, n); j++ {
+			paths = append(paths, fmt.Sprintf("/%s/%d", name, j))
+		}
+		status, answer, err := sim.Post(ctx, client, w.hook, benchKey, w.origin.message(name, i, paths))
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("answered %d: %s", status, answer)
+		}
+		if err != nil {
+			return part{}, fmt.Errorf("a webhook was not taken: %w", err)
+		}
+		for _, p := range paths {
+			answered[p] = now()
+		}
+	}
+	p := part{sent: n}
+	for {
+		r, err := w.report(ctx)
+		if err != nil {
+			return p, err
+		}
+		p.inTime, p.missing = r.InTime-before.InTime, n-(r.Total-before.Total)
+		if p.missing == 0 && r.Waiting == 0 {
+			break
+		}
+		if now().Sub(began) > w.origin.life+time.Minute { // whatever still waits has lost
+			break
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return p, ctx.Err()
+		}
+	}
+	p.took = now().Sub(began)
+	w.origin.mu.Lock()
+	defer w.origin.mu.Unlock()
+	for path, at := range answered {
+		p.latest = max(p.latest, w.origin.asked[path].Sub(at))
+	}
+	return p, nil
+}
+
+func (w *watched) report(ctx context.Context) (r db.DownloadReport, err error) {
+	err = w.db.Read(ctx, func(v db.Snapshot) error {
+		r, err = v.DownloadReport(ctx)
+		return err
+	})
+	return r, err
+}
+
+// origin serves documents, each of its own content, and can be down: then it breaks every connection.
+type origin struct {
+	base string
+	size int
+	life time.Duration
+	down atomic.Bool
+
+	mu    sync.Mutex
+	asked map[string]time.Time // when a path was asked for first
+}
+
+func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.mu.Lock()
+	if _, ok := o.asked[r.URL.Path]; !ok {
+		o.asked[r.URL.Path] = now()
+	}
+	o.mu.Unlock()
+	if o.down.Load() {
+		panic(http.ErrAbortHandler)
+	}
+	var seed [32]byte
+	copy(seed[:], r.URL.Path)
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.Itoa(o.size))
+	_, _ = io.CopyN(w, rand.NewChaCha8(seed), int64(o.size)) // the reader may go
+}
+
+// message is a signed webhook's body that names the documents at paths.
+func (o *origin) message(name string, n int, paths []string) []byte {
+	at := now().UTC()
+	q := url.Values{"X-Amz-Date": {at.Format("20060102T150405Z")}, "X-Amz-Expires": {strconv.Itoa(int(o.life / time.Second))}}
+	var documents []string
+	for i, p := range paths {
+		documents = append(documents, fmt.Sprintf(`{"id":"%d-%d","fileName":"document-%d.bin","url":"%s%s?%s"}`, n, i, n+i, o.base, p, q.Encode()))
+	}
+	return fmt.Appendf(nil, `{"meta":{"messageId":"bench-%s-%d","when":%q,"type":"medical.document-bulk-download-paged"},"patients":[{"patientId":"bench-%d","status":"completed","documents":[%s]}]}`,
+		name, n, at.Format(time.RFC3339Nano), n%500, strings.Join(documents, ","))
+}
+
+// getAll gets n documents one after the other and returns how long that took.
+func (o *origin) getAll(ctx context.Context, n int) (time.Duration, error) {
+	began := now()
+	for i := range n {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/plain/%d", o.base, i), nil)
+		if err != nil {
+			return 0, err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return 0, err
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		if err = errors.Join(err, resp.Body.Close()); err != nil {
+			return 0, err
+		}
+	}
+	return now().Sub(began), nil
+}
