@@ -24,9 +24,9 @@ func TestPagesAskFewStatements(t *testing.T) {
 				`{"meta":{"messageId":"a-%d","type":"patient.admit"},"payload":{"patientId":"p","externalId":"X","additionalIds":{"emr":["1","2"]},"admitTimestamp":"2026-01-02T03:04:05Z"}}`,
 				`{"meta":{"messageId":"b-%d","type":"patient.laboratory"},"payload":{"patientId":"p"}}`,
 				`{"meta":{"messageId":"c-%d","type":"patient.pharmacy"},"payload":{"patientId":"p-%[1]d"}}`,
-				`{"meta":{"messageId":"d-%d","requestId":"r-%[1]d","type":"network-query.lab"},"payload":{"patientId":"p","source":{"status":"completed"},"consolidatedDataUrl":"https://files.example/%[1]d"}}`,
+				`{"meta":{"messageId":"d-%d","requestId":"r-%[1]d","type":"network-query.lab"},"payload":{"patientId":"p","source":{"status":"completed"}}}`,
 				`{"meta":{"messageId":"e-%d","requestId":"r-%[1]d","type":"medical.consolidated-data"},"patients":[{"patientId":"p-%[1]d","status":"completed"}]}`,
-				`{"meta":{"messageId":"f-%d","requestId":"r","type":"medical.document-bulk-download-paged"},"patients":[{"patientId":"p","status":"completed","documents":[{"id":"%[1]d","url":"https://files.example/%[1]d"}]}]}`,
+				`{"meta":{"messageId":"f-%d","requestId":"r","type":"medical.document-bulk-download-paged"},"patients":[{"patientId":"p","status":"completed","documents":[{"id":"%[1]d"}]}]}`,
 			} {
 				s.Post(t, fmt.Appendf(nil, body, n))
 			}

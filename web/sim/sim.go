@@ -107,7 +107,7 @@ func (s *Sim) example(t metriport.Type) *journey {
 	case metriport.BulkPatientCreate:
 		return s.bulkImport("completed")
 	case metriport.ConsolidatedData:
-		return s.consolidated(p, consolidatedKind(s.r.IntN(int(consolidatedKinds))))
+		return s.consolidated(p, pick(s.r, []consolidatedKind{asGzip, asGzip, asGzip, asPDF, asHTML, noData, queryFails}))
 	case metriport.DocumentsPaged:
 		return s.paged(p, true)
 	case metriport.DocumentsURLs, metriport.DocumentDownload, metriport.DocumentConversion:
