@@ -62,6 +62,7 @@ func (tx *Tx) PruneChanges(ctx context.Context) error {
 type Summary struct {
 	Head         int64     // number of the last change; 0 before the first
 	New          int       // notifications nobody has seen, up to the limit asked for
+	Unread       int       // messages that came in and nobody has read, up to the limit
 	LastReceived time.Time // of the last signed message, also a repeated one; zero before the first
 }
 
@@ -70,7 +71,8 @@ func (s Snapshot) Summary(ctx context.Context, most int) (Summary, error) {
 	var sum Summary
 	var last sql.NullInt64
 	err := s.QueryRowContext(ctx, `SELECT (SELECT coalesce(max(seq), 0) FROM change),
-		(SELECT count(*) FROM (SELECT 1 FROM notification WHERE state = 0 LIMIT ?)), `+lastReceived, most).Scan(&sum.Head, &sum.New, &last)
+		(SELECT count(*) FROM (SELECT 1 FROM notification WHERE state = 0 LIMIT ?1)),
+		(SELECT count(*) FROM (SELECT 1 FROM mail WHERE box = 'in' AND state = 0 LIMIT ?1)), `+lastReceived, most).Scan(&sum.Head, &sum.New, &sum.Unread, &last)
 	sum.LastReceived = instant(last)
 	return sum, err
 }

@@ -206,7 +206,7 @@ func (s Snapshot) Pulls(ctx context.Context, f PullFilter) ([]Pull, error) {
 		add("p.patient_id = ?", f.Patient)
 	}
 	if f.Text != "" {
-		match, more := patientMatch(f.Text)
+		match, more := wordsMatch("patient_search", f.Text)
 		add(`p.id IN (SELECT id FROM pull WHERE patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`))
 			UNION ALL SELECT id FROM pull WHERE request_id <> '' AND request_id >= ? AND request_id < ? || char(1114111))`, append(more, f.Text, f.Text)...)
 	}

@@ -96,6 +96,7 @@ type PatientDetail struct {
 	Fills       []FillRow
 	Tests       []Test
 	Summaries   []Summary
+	Messages    []MessageRow
 	Pulls       []PullRow // what was asked of the networks, the latest first
 	MorePulls   bool
 	Files       []FileRow // documents and attachments

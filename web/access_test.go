@@ -63,12 +63,32 @@ func matrix() []entry {
 		{`"/patients/:id"`, "GET", "/patients/p-1", nil, signed(led, in), "/login?next=%2Fpatients%2Fp-1"},
 		{`"/patients/:id"`, "GET", "/patients/nobody", nil, signed(led, found), "/login?next=%2Fpatients%2Fnobody"},
 		{`"/patients/:id/correct"`, "POST", "/patients/p-1/correct", url.Values{"birth_date": {"never"}}, [4]int{401, no, 422, 422}, ""},
+		{`"/messages"`, "GET", "/messages?state=all", nil, signed(led, in), "/login?next=%2Fmessages"},
+		{`"/messages"`, "GET", "/messages?box=outbound&q=" + canary, nil, signed(led, in), "/login?next=%2Fmessages"},
+		{`"/messages"`, "GET", "/messages?box=nothing", nil, signed(led, found), "/login?next=%2Fmessages"},
+		{`"/messages"`, "GET", "/messages?box=outbound&by=me", nil, signed(led, found), "/login?next=%2Fmessages"},
+		{`"/messages/:id"`, "GET", "/messages/2", nil, signed(led, in), "/login?next=%2Fmessages%2F2"},
+		{`"/messages/:id"`, "GET", "/messages/3", nil, signed(led, found), "/login?next=%2Fmessages%2F3"},
+		{`"/messages/:id/mark"`, "POST", "/messages/2/mark", url.Values{"do": {"answered"}}, [4]int{401, no, led, led}, ""},
+		{`"/messages/:id/mark"`, "POST", "/messages/2/mark", url.Values{"do": {"sold"}}, [4]int{401, no, 422, 422}, ""},
+		{`"/messages/:id/mark"`, "POST", "/messages/2/mark", url.Values{"do": {"assign"}, "known": {"x"}}, [4]int{401, no, 422, 422}, ""},
+		{`"/messages/:id/mark"`, "POST", "/messages/3/mark", url.Values{"do": {"answered"}}, [4]int{401, no, found, found}, ""},
+		{`"/messages/:id/match"`, "GET", "/messages/2/match?q=p", nil, [4]int{led, no, in, in}, "/login?next=%2Fmessages%2F2%2Fmatch"},
+		{`"/messages/:id/match"`, "POST", "/messages/2/match", url.Values{"patient": {"nobody"}}, [4]int{401, no, found, found}, ""},
+		{`"/messages/:id/match"`, "POST", "/messages/2/match", nil, [4]int{401, no, 422, 422}, ""},
+		{`"/messages/sent/:id"`, "GET", "/messages/sent/3", nil, signed(led, in), "/login?next=%2Fmessages%2Fsent%2F3"},
+		{`"/messages/sent/:id"`, "GET", "/messages/sent/2", nil, signed(led, found), "/login?next=%2Fmessages%2Fsent%2F2"},
+		{`"/imports"`, "GET", "/imports", nil, signed(led, in), "/login?next=%2Fimports"},
+		{`"/imports"`, "GET", "/imports?state=nothing", nil, signed(led, found), "/login?next=%2Fimports"},
+		{`"/imports/:id"`, "GET", "/imports/nothing", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing"},
+		{`"/imports/:id/rows"`, "GET", "/imports/nothing/rows", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing%2Frows"},
+		{`"/imports/:id/rows/:row"`, "GET", "/imports/nothing/rows/1", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing%2Frows%2F1"},
 		{`"/records"`, "GET", "/records", nil, signed(led, in), "/login?next=%2Frecords"},
 		{`"/records"`, "GET", "/records?view=documents&q=" + canary, nil, signed(led, in), "/login?next=%2Frecords"},
 		{`"/records"`, "GET", "/records?view=nothing", nil, signed(led, found), "/login?next=%2Frecords"},
-		{`"/records/documents/:id"`, "GET", "/records/documents/2048", nil, signed(led, in), "/login?next=%2Frecords%2Fdocuments%2F2048"},
+		{`"/records/documents/:id"`, "GET", "/records/documents/4096", nil, signed(led, in), "/login?next=%2Frecords%2Fdocuments%2F4096"},
 		{`"/records/documents/:id"`, "GET", "/records/documents/1024", nil, signed(led, found), "/login?next=%2Frecords%2Fdocuments%2F1024"},
-		{`"/records/documents/:id/zip"`, "POST", "/records/documents/2048/zip", url.Values{"what": {"all"}}, signed(401, 422), ""},
+		{`"/records/documents/:id/zip"`, "POST", "/records/documents/4096/zip", url.Values{"what": {"all"}}, signed(401, 422), ""},
 		{`"/records/documents/:id/zip"`, "POST", "/records/documents/9999/zip", url.Values{"file": {"1"}}, signed(401, found), ""},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
@@ -84,7 +104,7 @@ func matrix() []entry {
 		{"", "PUT", "/", nil, all(405), ""},
 		{"", "OPTIONS", "/", nil, all(405), ""},
 		{"", "GET", "/logout", nil, all(405), ""},
-		{"", "GET", "/records/documents/2048/zip", nil, all(405), ""},
+		{"", "GET", "/records/documents/4096/zip", nil, all(405), ""},
 		{"", "GET", "/notifications/1024/mark", nil, all(405), ""},
 		{`"/logout"`, "POST", "/logout", nil, signed(401, led), ""}, // the last one: it ends the logins
 	}
@@ -94,6 +114,8 @@ func matrix() []entry {
 func TestWhoMayDoWhat(t *testing.T) {
 	s := webtest.Start(t)
 	s.Post(t, []byte(message("a", "patient.admit")))
+	s.Post(t, []byte(`{"meta":{"messageId":"b","type":"message.received"},"payload":{"subject":"`+canary+`"}}`))
+	s.Post(t, []byte(`{"meta":{"messageId":"c","type":"message.status"},"payload":{"id":"c","patientId":"p-1","status":"failed"}}`))
 	s.Post(t, []byte(`{"meta":{"messageId":"pages","requestId":"R-`+canary+`","type":"medical.document-download"},"patients":[{"patientId":"p-1","status":"completed","documents":[{"id":"d","fileName":"`+canary+`"}]}]}`))
 	s.Settled(t)
 	browsers := []*webtest.Browser{s.Browser(), s.SignedIn(t, "viewer@clinic.example", db.Viewer), s.SignedIn(t, "coordinator@clinic.example", db.Coordinator), s.SignedIn(t, "admin@clinic.example", db.Admin)}
@@ -104,11 +126,19 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"view=status&since=0":            {401, 101, 101, 101},
 		"view=patient&id=p-1&since=0":    {401, 101, 101, 101},
 		"view=connection&since=0":        {401, 403, 403, 101},
+		"view=imports&since=0":           {401, 101, 101, 101},
+		"view=imports&state=no&since=0":  {401, 404, 404, 404},
+		"view=import&id=nothing&since=0": {401, 404, 404, 404},
 		"view=patient&id=nobody&since=9": {401, 404, 404, 404},
 		"view=nothing&since=0":           {401, 404, 404, 404},
+		"view=messages&since=0":          {401, 101, 101, 101},
+		"view=messages&box=nothing":      {401, 404, 404, 404},
+		"view=message&id=2&since=0":      {401, 101, 101, 101},
+		"view=message&id=3&since=0":      {401, 404, 404, 404},
+		"view=sent-message&id=3&since=0": {401, 101, 101, 101},
 		"view=records&since=0":           {401, 101, 101, 101},
 		"view=records&list=moon&since=0": {401, 404, 404, 404},
-		"view=documents&id=2048&since=0": {401, 101, 101, 101},
+		"view=documents&id=4096&since=0": {401, 101, 101, 101},
 		"view=documents&id=1024&since=0": {401, 404, 404, 404},
 	} {
 		for i, b := range browsers {

@@ -72,6 +72,29 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return err
 		})
 		return s.patientScreen(id, canMark), err
+	case "messages":
+		f, err := messageFilter(c)
+		x, _ := who(c)
+		return s.messagesScreen(f, readerOf(x)), err
+	case "message":
+		x, _ := who(c)
+		return s.mailScreen(c, db.Inbound, readerOf(x))
+	case "sent-message":
+		return s.mailScreen(c, db.Outbound, reader{})
+	case "imports":
+		f, err := importFilter(c)
+		return s.importsScreen(f), err
+	case "import":
+		f, err := rowFilter(c)
+		if err != nil {
+			return live.Screen{}, err
+		}
+		var job db.Import
+		err = s.db.Read(c.UserContext(), func(v db.Snapshot) (err error) {
+			job, err = v.Import(c.UserContext(), c.Query("id"))
+			return err
+		})
+		return s.importScreen(job.No, job.ID, f), err
 	case "records":
 		f, err := recordsFilter(c)
 		return s.recordsScreen(f), err

@@ -38,7 +38,7 @@ func (s *Server) clock() views.Clock { return views.Clock{Now: s.cfg.Now(), Zone
 // status reads what every page shows around its content, in the same view of the database as the content.
 func (s *Server) status(ctx context.Context, v db.Snapshot) (views.Live, error) {
 	sum, err := v.Summary(ctx, views.MostNew)
-	return views.Live{Seq: sum.Head, New: sum.New, LastEvent: s.clock().At(sum.LastReceived), Alerts: s.alerts()}, err
+	return views.Live{Seq: sum.Head, New: sum.New, Unread: sum.Unread, LastEvent: s.clock().At(sum.LastReceived), Alerts: s.alerts()}, err
 }
 
 // alerts are what everybody must know now. They name no patient.

@@ -19,6 +19,7 @@ import (
 	"carebell/web/archive"
 	"carebell/web/auth"
 	"carebell/web/chart"
+	"carebell/web/imports"
 	"carebell/web/intake"
 	"carebell/web/live"
 )
@@ -44,6 +45,7 @@ type Server struct {
 	hub       *live.Hub
 	projector *chart.Projector
 	archive   *archive.Archive
+	imports   *imports.Indexer
 	refusals  *intake.Refusals
 	app       *fiber.App
 	listener  net.Listener
@@ -61,11 +63,18 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 		return nil, fmt.Errorf("CAREBELL_DOWNLOAD_HOSTS: %w: write it like files.example.org:443", err)
 	}
 	s.archive = archive.New(d, archive.Options{
-		Vault: vault, Fetcher: archive.NewFetcher(guard, 0), Read: chart.ReadRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
+		Vault: vault, Fetcher: archive.NewFetcher(guard, 0), Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
 		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles, Alert: s.hub.Wake,
+		Stored: func(d db.Download) {
+			if d.Purpose == db.PurposeImport {
+				s.imports.Wake()
+			}
+		},
+		Removed: func() { s.imports.Wake() },
 	})
+	s.imports = imports.New(d, s.archive.Open, cfg.Now, cfg.Log)
 	s.projector = chart.New(d, cfg.Log)
-	s.projector.OnDownloads(s.archive.Wake)
+	s.projector.OnDownloads(func() { s.archive.Wake(); s.imports.Wake() })
 	s.auth, err = auth.New(d, cfg.Now, auth.Options{
 		Idle:  cfg.IdleLogout,
 		Ended: func(id auth.SessionID) { s.hub.End(string(id[:])) },
@@ -161,6 +170,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.projector.Run(work) })
 	g.Go(func() error { return s.hub.Run(work) })
 	g.Go(func() error { return s.archive.Run(work) })
+	g.Go(func() error { return s.imports.Run(work) })
 	g.Go(func() error { return s.refusals.Run(work, s.db, s.cfg.Log) })
 	served := make(chan error, 1)
 	go func() { served <- s.app.Listener(s.listener) }()

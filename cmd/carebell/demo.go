@@ -37,6 +37,9 @@ var demoLogins = []struct {
 	{"viewer@demo.example", db.Viewer},
 }
 
+// largestImport is how many rows the sender takes in one bulk import.
+const largestImport = 100_000
+
 // backlogDays is how much the demo has behind it when it starts.
 const backlogDays = 4
 
@@ -128,7 +131,7 @@ func play(ctx context.Context, srv *web.Server, listener net.Listener, key strin
 		}
 		return nil
 	}
-	for _, m := range sender.Backlog(backlogDays) {
+	for _, m := range append(sender.Backlog(backlogDays), sender.Import(largestImport)...) {
 		clock.Set(m.At.Add(time.Duration(mrand.IntN(4000)) * time.Millisecond))
 		if err := post(m); err != nil {
 			return err

@@ -174,7 +174,10 @@ func TestAnOldAnswerDoesNotUndoANewerPush(t *testing.T) {
 	call(b, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*/mark*", RequestStage: fetch.RequestStageResponse}}})
 	b.click("#" + row + "-seen")
 	var answer fetch.EventRequestPaused
-	for event := range held {
+	for event, err := range held {
+		if err != nil {
+			t.Fatal(err)
+		}
 		answer = event
 		break
 	}
@@ -185,7 +188,10 @@ func TestAnOldAnswerDoesNotUndoANewerPush(t *testing.T) {
 	b.until("the answer is here", `!document.querySelector(".htmx-request")`)
 	b.always("the newer state stays", state(row, "done"))
 	b.click("#" + row + "-undo")
-	for event := range held {
+	for event, err := range held {
+		if err != nil {
+			t.Fatal(err)
+		}
 		call(b, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: event.RequestID})
 		break
 	}

@@ -147,6 +147,8 @@ var chartQueries = []string{
 		facility, stay_id, test, deliveries, state FROM notification ORDER BY message_id, id % 1024`,
 	`SELECT 'twins', patient_id, kind, event_at, source_sent_at, moves, count(*), count(*) FILTER (WHERE twin_of = 0)
 		FROM notification WHERE event_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6`,
+	`SELECT 'import', id, id_from, state, reason, started_at, ended_at, heard_at FROM import_job ORDER BY id`,
+	`SELECT 'import event', id, message_id, e.state, e.reason, sent_at, data, test FROM import_event e JOIN import_job j ON j.no = e.job_no ORDER BY message_id`,
 	`SELECT 'part', message_id, pull_part.id % 1024, kind, patient_id, request_id, is_out, is_failed, is_empty, is_unclear, step, at, sent_at, place, source, status,
 		page, pages, items, more, (SELECT count(*) FROM pull_part o WHERE o.pull_id = pull.id) FROM pull JOIN pull_part ON pull_id = pull.id ORDER BY message_id, pull_part.id % 1024`,
 	`SELECT 'document', patient_id, request_id, key, listed, name, description, type, organization, d.status, indexed_at, media_type, size,
@@ -162,6 +164,18 @@ func (f *folder) chart(t testing.TB) string {
 		lines = append(lines, f.query(t, q)...)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// bulk is a body of an event of a bulk creation job.
+func bulk(id, when, job, state, reason string) string {
+	b, err := json.Marshal(map[string]any{
+		"meta":              map[string]any{"messageId": id, "type": metriport.BulkPatientCreate, "when": when, "data": map[string]any{"from": id}},
+		"bulkPatientCreate": map[string]any{"requestId": job, "status": state, "reason": reason},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }
 
 // notice is a body of one patient.* event. fields is what stands in its payload beside the patient; "when" goes to meta.
@@ -283,6 +297,17 @@ func edgeCases() []string {
 		notice("odd-2", transfer, "odd", fields{"when": at(1), "admitTimestamp": "1850-01-01", "transfers": []any{move(1, "", "")}}),
 		notice("odd-3", admit, "odd", fields{"when": "1850-06-01T00:00:00Z", "externalId": "old", "admitTimestamp": "2199-01-01"}),
 		`{"meta":{"messageId":77,"type":"patient.admit"},"payload":{"patientId":7,"externalId":8,"admitTimestamp":"` + at(0) + `"}}`,
+		// Bulk jobs: an end is not taken back, whatever comes late; the last of two ends counts, by time and then by id.
+		bulk("bulk-1", at(1), "job", "processing", ""),
+		bulk("bulk-2", at(5), "job", "completed", ""),
+		bulk("bulk-3", at(6), "job", "processing", ""),
+		bulk("bulk-4", at(4), "job", "failed", "not the last word"),
+		bulk("bulk-5", at(2), "tie", "failed", "first by id"),
+		bulk("bulk-6", at(2), "tie", "failed", "last by id"),
+		bulk("bulk-7", at(3), "open", "expired", ""),
+		bulk("bulk-8", at(4), "open", "paused", "nobody knows this state"),
+		bulk("bulk-9", "", "open", "waiting", "before all others"),
+		bulk("bulk-10", at(1), "", "waiting", ""),
 		// A network query: a source that fails and then does not, one told twice at once, a first data after the end,
 		// words that nobody knows, nulls, and another patient under the same request.
 		queried("query-1", metriport.NetworkQueryLab, "asked", "R-1", fields{"type": "lab", "source": "quest", "status": "failed", "completedAt": at(1)}),

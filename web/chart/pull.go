@@ -143,7 +143,7 @@ func documentKey(messageID string, item, j int, d metriport.Document) string {
 
 // parts makes the parts of one message, with what all of them have.
 func parts(r *reading, e metriport.Envelope, step care.Step) func(item int) (care.Part, error) {
-	data := named(metriport.CallerData(r.Body))
+	data := named(metriport.Pairs(metriport.CallerData(r.Body)))
 	return func(item int) (care.Part, error) {
 		id, err := db.NotificationID(r.Seq, item)
 		part := care.Part{ID: id, Step: step, MessageID: e.MessageID, At: e.When, SentAt: e.When, Received: r.ReceivedAt}

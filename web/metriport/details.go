@@ -1,6 +1,7 @@
 package metriport
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -21,31 +22,19 @@ const (
 	longestText = 500 // runes
 )
 
-// CallerData reads meta.data: what the practice passed along with its API call. nil where there is none.
-func CallerData(body []byte) []Pair {
-	var m struct {
-		Meta struct {
-			Data jsontext.Value `json:"data"`
-		} `json:"meta"`
-	}
-	if json.Unmarshal(trimBOM(body), &m, jsontext.AllowInvalidUTF8(true)) != nil {
-		return nil
-	}
-	return pairs(m.Meta.Data)
-}
-
 // FilterPairs is what a consolidated query was narrowed to; nil where nothing was sent.
-func (p PatientRow) FilterPairs() []Pair { return pairs(p.Filters) }
+func (p PatientRow) FilterPairs() []Pair { return Pairs(p.Filters) }
 
-// pairs makes any JSON readable: an object by its members, anything else as one nameless value.
-func pairs(v jsontext.Value) []Pair {
+// Pairs makes any JSON readable: an object by its members, anything else as one nameless value. nil where there is none.
+func Pairs(raw []byte) []Pair {
+	v := jsontext.Value(raw)
 	if len(v) == 0 || v.Kind() == 'n' {
 		return nil
 	}
 	if v.Kind() != '{' {
 		return appendPair(nil, "", v)
 	}
-	d := jsontext.NewDecoder(strings.NewReader(string(v)), jsontext.AllowInvalidUTF8(true))
+	d := jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	if _, err := d.ReadToken(); err != nil {
 		return nil
 	}

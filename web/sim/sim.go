@@ -105,7 +105,7 @@ func (s *Sim) example(t metriport.Type) *journey {
 	case metriport.NetworkQueryHIE, metriport.NetworkQueryPharmacy, metriport.NetworkQueryLab, metriport.FirstDataReady:
 		return s.query(p, pick(s.r, []queryEnd{allAnswer, allAnswer, allAnswer, labFails}))
 	case metriport.BulkPatientCreate:
-		return s.bulkImport("completed")
+		return s.bulkImport("completed", s.usualRows())
 	case metriport.ConsolidatedData:
 		return s.consolidated(p, pick(s.r, []consolidatedKind{asGzip, asGzip, asGzip, asPDF, asHTML, noData, queryFails}))
 	case metriport.DocumentsPaged:
