@@ -172,6 +172,9 @@ func (tx *Tx) RetryDownload(ctx context.Context, d Download, reason string, at t
 func (tx *Tx) TouchDownload(ctx context.Context, d Download) error { return tx.changedDownload(ctx, d) }
 
 func (tx *Tx) changedDownload(ctx context.Context, d Download) error {
+	if err := tx.changedPull(ctx, d); err != nil {
+		return err
+	}
 	if d.Purpose == PurposeMessage || d.Purpose == PurposeAttachment {
 		if err := tx.changedItem(ctx, TopicMessages, d.InboxSeq, d.PatientID); err != nil {
 			return err
@@ -203,12 +206,12 @@ func (tx *Tx) SaveRecord(ctx context.Context, downloadID int64, facts []byte) er
 // needs any more.
 func (tx *Tx) RemoveDownloads(ctx context.Context, before time.Time, n int) ([]string, error) {
 	rows, err := tx.query(ctx, `UPDATE download SET state = 'removed', sha256 = NULL WHERE id IN
-		(SELECT id FROM download WHERE state = 'stored' AND ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING file, inbox_seq, purpose, patient_id, notification_id`, millis(before), n)
+		(SELECT id FROM download WHERE state = 'stored' AND ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING file, patient_id, notification_id, inbox_seq, place, purpose`, millis(before), n)
 	if err != nil {
 		return nil, fmt.Errorf("removing old files: %w", err)
 	}
 	gone, err := collect(rows, func(d *Download) error {
-		return rows.Scan(&d.File, &d.InboxSeq, &d.Purpose, &d.PatientID, &d.NotificationID)
+		return rows.Scan(&d.File, &d.PatientID, &d.NotificationID, &d.InboxSeq, &d.Place, &d.Purpose)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("removing old files: %w", err)

@@ -11,6 +11,7 @@ import (
 var projections = []string{"notification", "stay", "facility", "patient_search", "patient_statement", "patient_alias", "patient",
 	"mail", "mail_status", "mail_search",
 	"import_event", "import_job",
+	"pull_document_link", "pull_document", "pull_part", "pull",
 	"identity",
 	"search_words", "search_entry",
 	"inbox_patient", "inbox_outcome", "cursor"}

@@ -147,17 +147,9 @@ func (tx *Tx) RecordsOf(ctx context.Context, inboxSeq int64) ([]Record, error) {
 		return nil, fmt.Errorf("listing records: %w", err)
 	}
 	return collect(rows, func(r *Record) error {
-		return r.Download.scan(prefixed{rows, &r.Facts})
+		return r.Download.scan(after{rows, []any{&r.Facts}})
 	})
 }
-
-// prefixed scans one column before those that the callee knows.
-type prefixed struct {
-	rows  *sql.Rows
-	first any
-}
-
-func (p prefixed) Scan(rest ...any) error { return p.rows.Scan(append([]any{p.first}, rest...)...) }
 
 // NotificationWithFacts is a notification reduced to what its record says.
 type NotificationWithFacts struct {

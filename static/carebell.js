@@ -419,6 +419,32 @@
       choose(null);
     });
   }
+  // ---- choosing files ---------------------------------------------------------------------------------------------
+  // What is chosen stays chosen when a live update draws the list anew.
+  function countChosen() {
+    const form = $("[data-choose]");
+    const all = form ? [...form.querySelectorAll("[data-pick]")] : [];
+    const n = all.filter((p) => p.checked).length;
+    const every = form && $("[data-choose-all]", form);
+    if (every) {
+      every.checked = n > 0 && n === all.length;
+      every.indeterminate = n > 0 && n < all.length;
+    }
+    const said = form && $("[data-chosen]", form);
+    const text = n === 0 ? "None selected" : `${n} selected`;
+    if (said && said.textContent !== text) said.textContent = text;
+    return n;
+  }
+  document.addEventListener("change", (e) => {
+    if (e.target.matches("[data-choose-all]")) for (const p of e.target.form.querySelectorAll("[data-pick]")) p.checked = e.target.checked;
+    if (e.target.matches("[data-choose-all], [data-pick]")) countChosen();
+  });
+  document.addEventListener("htmx:after:swap", countChosen);
+  document.addEventListener("submit", (e) => {
+    if (!e.target.matches("[data-choose]") || e.submitter?.value === "all" || countChosen() > 0) return;
+    e.preventDefault();
+    say("No document is selected. Select at least one first.");
+  });
 
   // ---- keys -------------------------------------------------------------------------------------------------------
   const keysOff = "carebell keys off";

@@ -97,7 +97,10 @@ type PatientDetail struct {
 	Tests       []Test
 	Summaries   []Summary
 	Messages    []MessageRow
-	Files       []FileRow
+	Pulls       []PullRow // what was asked of the networks, the latest first
+	MorePulls   bool
+	Files       []FileRow // documents and attachments
+	DataFiles   []FileRow // what came with network queries and as consolidated data
 	Records     []FileRow // behind the notifications
 	Proofings   []Proofing
 	Rows        []Row

@@ -83,6 +83,13 @@ func matrix() []entry {
 		{`"/imports/:id"`, "GET", "/imports/nothing", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing"},
 		{`"/imports/:id/rows"`, "GET", "/imports/nothing/rows", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing%2Frows"},
 		{`"/imports/:id/rows/:row"`, "GET", "/imports/nothing/rows/1", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing%2Frows%2F1"},
+		{`"/records"`, "GET", "/records", nil, signed(led, in), "/login?next=%2Frecords"},
+		{`"/records"`, "GET", "/records?view=documents&q=" + canary, nil, signed(led, in), "/login?next=%2Frecords"},
+		{`"/records"`, "GET", "/records?view=nothing", nil, signed(led, found), "/login?next=%2Frecords"},
+		{`"/records/documents/:id"`, "GET", "/records/documents/4096", nil, signed(led, in), "/login?next=%2Frecords%2Fdocuments%2F4096"},
+		{`"/records/documents/:id"`, "GET", "/records/documents/1024", nil, signed(led, found), "/login?next=%2Frecords%2Fdocuments%2F1024"},
+		{`"/records/documents/:id/zip"`, "POST", "/records/documents/4096/zip", url.Values{"what": {"all"}}, signed(401, 422), ""},
+		{`"/records/documents/:id/zip"`, "POST", "/records/documents/9999/zip", url.Values{"file": {"1"}}, signed(401, found), ""},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
 		{`"/search"`, "GET", "/search", nil, signed(led, in), "/login?next=%2Fsearch"},
@@ -90,7 +97,7 @@ func matrix() []entry {
 		{`"/identity"`, "GET", "/identity", nil, signed(led, in), "/login?next=%2Fidentity"},
 		{`"/identity"`, "GET", "/identity?q=" + canary, nil, signed(led, in), "/login?next=%2Fidentity"},
 		{`"/identity"`, "GET", "/identity?who=else", nil, signed(led, found), "/login?next=%2Fidentity"},
-		{`"/identity/:id"`, "GET", "/identity/2", nil, signed(led, in), "/login?next=%2Fidentity%2F2"},
+		{`"/identity/:id"`, "GET", "/identity/5", nil, signed(led, in), "/login?next=%2Fidentity%2F5"},
 		{`"/identity/:id"`, "GET", "/identity/1", nil, signed(led, found), "/login?next=%2Fidentity%2F1"},
 		{`"/admin/inbox"`, "GET", "/admin/inbox", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox"},
 		{`"/admin/inbox"`, "GET", "/admin/inbox?q=" + canary, nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox"},
@@ -117,6 +124,7 @@ func matrix() []entry {
 		{"", "PUT", "/", nil, all(405), ""},
 		{"", "OPTIONS", "/", nil, all(405), ""},
 		{"", "GET", "/logout", nil, all(405), ""},
+		{"", "GET", "/records/documents/4096/zip", nil, all(405), ""},
 		{"", "GET", "/notifications/1024/mark", nil, all(405), ""},
 		{`"/logout"`, "POST", "/logout", nil, signed(401, led), ""}, // the last one: it ends the logins
 	}
@@ -128,6 +136,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	s.Post(t, []byte(message("a", "patient.admit")))
 	s.Post(t, []byte(`{"meta":{"messageId":"b","type":"message.received"},"payload":{"subject":"`+canary+`"}}`))
 	s.Post(t, []byte(`{"meta":{"messageId":"c","type":"message.status"},"payload":{"id":"c","patientId":"p-1","status":"failed"}}`))
+	s.Post(t, []byte(`{"meta":{"messageId":"pages","requestId":"R-`+canary+`","type":"medical.document-download"},"patients":[{"patientId":"p-1","status":"completed","documents":[{"id":"d","fileName":"`+canary+`"}]}]}`))
 	s.Post(t, []byte(message("d", "ias.identity.verified")))
 	s.Settled(t)
 	browsers := []*webtest.Browser{s.Browser(), s.SignedIn(t, "viewer@clinic.example", db.Viewer), s.SignedIn(t, "coordinator@clinic.example", db.Coordinator), s.SignedIn(t, "admin@clinic.example", db.Admin)}
@@ -144,7 +153,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"view=completeness&since=0":      {401, 403, 403, 101},
 		"view=system&since=0":            {401, 403, 403, 101},
 		"view=identity&since=0":          {401, 101, 101, 101},
-		"view=proofing&id=4&since=0":     {401, 101, 101, 101},
+		"view=proofing&id=5&since=0":     {401, 101, 101, 101},
 		"view=proofing&id=1&since=0":     {401, 404, 404, 404},
 		"view=inbox&since=0":             {401, 403, 403, 101},
 		"view=inbox-message&seq=1":       {401, 403, 403, 101},
@@ -156,6 +165,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"view=message&id=2&since=0":      {401, 101, 101, 101},
 		"view=message&id=3&since=0":      {401, 404, 404, 404},
 		"view=sent-message&id=3&since=0": {401, 101, 101, 101},
+		"view=records&since=0":           {401, 101, 101, 101},
+		"view=records&list=moon&since=0": {401, 404, 404, 404},
+		"view=documents&id=4096&since=0": {401, 101, 101, 101},
+		"view=documents&id=1024&since=0": {401, 404, 404, 404},
 	} {
 		for i, b := range browsers {
 			conn, resp, err := dial(t.Context(), s, b, query)

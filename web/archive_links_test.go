@@ -176,7 +176,7 @@ func unzipped(t *testing.T, b []byte) []byte {
 
 // looksLike tells what the simulated sender's files are by their beginnings.
 func looksLike(b []byte) string {
-	for prefix, kind := range map[string]string{"{": "application/json", "%PDF-": "application/pdf", "\x89PNG": "image/png", "<?xml": "application/xml"} {
+	for prefix, kind := range map[string]string{"{": "application/json", "%PDF-": "application/pdf", "\x89PNG": "image/png", "<?xml": "application/xml", "<!DOCTYPE html": "text/html"} {
 		if bytes.HasPrefix(b, []byte(prefix)) {
 			return kind
 		}

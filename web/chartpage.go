@@ -24,6 +24,7 @@ const (
 	mostFiles     = 200
 	mostSummaries = 5
 	mostMail      = 100
+	mostPulls     = 20 // requests for records
 )
 
 // clinical reads what the records of a patient say: drugs, results with their trend, documents, summaries.
@@ -54,13 +55,24 @@ func (s *Server) clinical(ctx context.Context, v db.Snapshot, id string, p *view
 		return err
 	}
 	for _, d := range files {
-		if d.NotificationID != 0 {
+		switch {
+		case d.NotificationID != 0:
 			p.Records = append(p.Records, s.fileRow(d))
-		} else {
+		case d.Purpose == db.PurposeConsolidated:
+			p.DataFiles = append(p.DataFiles, s.fileRow(d))
+		default:
 			p.Files = append(p.Files, s.fileRow(d))
 		}
 	}
-	return nil
+	pulls, err := v.Pulls(ctx, db.PullFilter{Patient: id, Limit: mostPulls + 1})
+	if err != nil {
+		return err
+	}
+	if len(pulls) > mostPulls {
+		pulls, p.MorePulls = pulls[:mostPulls], true
+	}
+	p.Pulls, err = s.pullRows(ctx, v, pulls)
+	return err
 }
 
 func (s *Server) fillRow(n db.NotificationWithFacts, f care.Fill) views.FillRow {

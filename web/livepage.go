@@ -95,6 +95,20 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return err
 		})
 		return s.importScreen(job.No, job.ID, f), err
+	case "records":
+		f, err := recordsFilter(c)
+		return s.recordsScreen(f), err
+	case "documents":
+		id, before, err := documentsPlace(c, c.Query("id"))
+		if err != nil {
+			return live.Screen{}, err
+		}
+		var pull db.Pull
+		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+			pull, err = documentPull(c.UserContext(), v, id)
+			return err
+		})
+		return s.documentsScreen(id, pull.PatientID, before), err
 	case "status":
 		return s.statusScreen(view, views.Status), nil
 	case "connection":

@@ -23,13 +23,16 @@ func TestPagesAskFewStatements(t *testing.T) {
 			for _, body := range []string{
 				`{"meta":{"messageId":"a-%d","type":"patient.admit"},"payload":{"patientId":"p","externalId":"X","additionalIds":{"emr":["1","2"]},"admitTimestamp":"2026-01-02T03:04:05Z"}}`,
 				`{"meta":{"messageId":"b-%d","type":"patient.laboratory"},"payload":{"patientId":"p"}}`,
-				`{"meta":{"messageId":"i-%d","type":"ias.identity.verified"},"payload":{"patientId":"p","proofedIdentityId":"pid"}}`,
 				`{"meta":{"messageId":"c-%d","type":"patient.pharmacy"},"payload":{"patientId":"p-%[1]d"}}`,
 				`{"meta":{"messageId":"d-%d","type":"message.received"},"payload":{"id":"in-%[1]d","patientId":"p","subject":"Re: p-1 again"}}`,
 				`{"meta":{"messageId":"e-%d","type":"message.received"},"payload":{"subject":"about nobody"}}`,
 				`{"meta":{"messageId":"f-%d","type":"message.status"},"payload":{"id":"out","patientId":"p","status":"failed","reason":"p-1 %[1]d"}}`,
 				`{"meta":{"messageId":"g-%d","type":"medical.bulk-patient-create"},"bulkPatientCreate":{"requestId":"job-%[1]d","status":"failed"}}`,
 				`{"meta":{"messageId":"h-%d","type":"medical.bulk-patient-create"},"bulkPatientCreate":{"requestId":"job","status":"failed"}}`,
+				`{"meta":{"messageId":"i-%d","requestId":"r-%[1]d","type":"network-query.lab"},"payload":{"patientId":"p","source":{"status":"completed"}}}`,
+				`{"meta":{"messageId":"j-%d","requestId":"r-%[1]d","type":"medical.consolidated-data"},"patients":[{"patientId":"p-%[1]d","status":"completed"}]}`,
+				`{"meta":{"messageId":"k-%d","requestId":"r","type":"medical.document-bulk-download-paged"},"patients":[{"patientId":"p","status":"completed","documents":[{"id":"%[1]d"}]}]}`,
+				`{"meta":{"messageId":"l-%d","type":"ias.identity.verified"},"payload":{"patientId":"p","proofedIdentityId":"pid"}}`,
 			} {
 				s.Post(t, fmt.Appendf(nil, body, n))
 			}
@@ -53,7 +56,8 @@ func TestPagesAskFewStatements(t *testing.T) {
 		"/imports", "/imports?state=stuck&q=o", "/imports/job",
 		"/admin/system", "/admin/system/completeness",
 		"/admin/inbox", "/admin/inbox?q=p-1", "/admin/inbox?patient=p", "/admin/inbox/1", "/admin/inbox/refused",
-		"/identity", "/identity?q=p-1", "/identity/3", "/search", "/search?q=p-1"}
+		"/identity", "/identity?q=p-1", "/identity/12", "/search", "/search?q=p-1",
+		"/records", "/records?view=consolidated", "/records?view=documents&q=p", "/records/documents/11264"}
 	few := map[string]int64{}
 	post(3)
 	for _, path := range paths {

@@ -74,6 +74,14 @@ var places = []place{
 	{name: "inbox-no-match", path: "/admin/inbox?q=nothing-is-called-so", who: boss, shows: live + ` && document.querySelector("#inbox-empty").checkVisibility()`},
 	{name: "inbox-message", path: "/admin/inbox/1", who: boss, shows: live + ` && document.querySelector(".json summary")`},
 	{name: "inbox-refused", path: "/admin/inbox/refused?days=30", who: boss, shows: live + ` && document.querySelector(".refused svg rect")`},
+	{name: "records", path: "/records", who: ann, shows: live + ` && document.querySelectorAll("#records > .row").length >= 3`},
+	{name: "records-consolidated", path: "/records?view=consolidated", who: ann, shows: live + ` && document.querySelectorAll("#records > .row").length >= 5`},
+	{name: "records-documents", path: "/records?view=documents", who: ann, shows: live + ` && document.querySelector("#records .mark.out")`},
+	{name: "records-no-match", path: "/records?state=failed&q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#records-empty").checkVisibility()`},
+	{name: "documents", path: "/records?view=documents", who: ann, shows: live + ` && document.querySelector(".row.document")`, prepare: func(b *tab) {
+		b.until("the list is there", live)
+		b.click(`.row:has(.mark.out) a.btn`)
+	}},
 	{name: "connection", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .good")`},
 	{name: "system", path: "/admin/system", who: boss, shows: live + ` && document.querySelectorAll(".chart rect").length > 5`},
 	{name: "system-opened", path: "/admin/system", who: boss, shows: live + ` && document.querySelectorAll("details[open]").length === 2`, prepare: func(b *tab) {
@@ -101,6 +109,7 @@ var newPlaces = []place{
 	{name: "identity-empty", path: "/identity", who: ann, shows: live + ` && document.querySelector("#identity-empty").checkVisibility()`},
 	{name: "inbox-empty", path: "/admin/inbox", who: boss, shows: live + ` && document.querySelector("#inbox-empty").checkVisibility()`},
 	{name: "inbox-refused-none", path: "/admin/inbox/refused", who: boss, shows: live + ` && !document.querySelector(".refused")`},
+	{name: "records-empty", path: "/records", who: ann, shows: live + ` && document.querySelector("#records-empty").checkVisibility()`},
 	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 	{name: "system-empty", path: "/admin/system", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 }

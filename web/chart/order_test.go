@@ -152,6 +152,11 @@ var chartQueries = []string{
 	`SELECT 'proofing', message_id, request_id, patient_id, proofed_id, session_id, sent_at, data, fields FROM identity ORDER BY message_id`,
 	`SELECT 'found', e.kind, iif(e.kind = 'identity', '', e.key), e.patient_id, w.words FROM search_entry e JOIN search_words w ON w.rowid = e.no ORDER BY 2, 5, 3, 4`,
 	`SELECT 'named', message_id, patient_id FROM inbox JOIN inbox_patient USING (seq) ORDER BY message_id, patient_id`,
+	`SELECT 'part', message_id, pull_part.id % 1024, kind, patient_id, request_id, is_out, is_failed, is_empty, is_unclear, step, at, sent_at, place, source, status,
+		page, pages, items, more, (SELECT count(*) FROM pull_part o WHERE o.pull_id = pull.id) FROM pull JOIN pull_part ON pull_id = pull.id ORDER BY message_id, pull_part.id % 1024`,
+	`SELECT 'document', patient_id, request_id, key, listed, name, description, type, organization, d.status, indexed_at, media_type, size,
+		(SELECT group_concat(message_id || place, ' ') FROM (SELECT message_id, place FROM pull_document_link JOIN inbox ON seq = inbox_seq WHERE document_no = d.no ORDER BY 1, 2))
+		FROM pull_document d JOIN pull ON pull.id = pull_id ORDER BY patient_id, request_id, key, listed`,
 	`SELECT 'outcome', message_id, status, error FROM inbox JOIN inbox_outcome USING (seq) ORDER BY message_id`,
 }
 
@@ -204,6 +209,32 @@ type fields = map[string]any
 
 func move(hours float64, from, to string) fields {
 	return fields{"timestamp": at(hours), "sourceLocation": fields{"name": from, "type": "ward"}, "destinationLocation": fields{"name": to, "type": "ward"}}
+}
+
+// queried is an answer of one source to a network query.
+func queried(id string, kind metriport.Type, patient, request string, source fields) string {
+	return told(id, kind, request, "payload", fields{"patientId": patient, "consolidatedDataUrl": "https://files.example/" + id, "source": source})
+}
+
+// listed is a message about several patients.
+func listed(id string, kind metriport.Type, request string, rows ...fields) string {
+	return told(id, kind, request, "patients", rows)
+}
+
+func told(id string, kind metriport.Type, request, part string, content any) string {
+	b, err := json.Marshal(fields{"meta": fields{"messageId": id, "requestId": request, "type": kind, "when": at(6), "data": fields{"told by": id}}, part: content})
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+func row(patient string, page, pages int, documents ...fields) fields {
+	return fields{"patientId": patient, "status": "completed", "documents": documents, "pagination": fields{"page": page, "totalPages": pages, "totalItems": 2 * pages}}
+}
+
+func doc(id, name string) fields {
+	return fields{"id": id, "fileName": name, "indexed": at(-1), "url": "https://files.example/" + name}
 }
 
 // edgeCases are the stories that the simulated sender does not tell.
@@ -280,6 +311,27 @@ func edgeCases() []string {
 		bulk("bulk-8", at(4), "open", "paused", "nobody knows this state"),
 		bulk("bulk-9", "", "open", "waiting", "before all others"),
 		bulk("bulk-10", at(1), "", "waiting", ""),
+		// A network query: a source that fails and then does not, one told twice at once, a first data after the end,
+		// words that nobody knows, nulls, and another patient under the same request.
+		queried("query-1", metriport.NetworkQueryLab, "asked", "R-1", fields{"type": "lab", "source": "quest", "status": "failed", "completedAt": at(1)}),
+		queried("query-2", metriport.NetworkQueryLab, "asked", "R-1", fields{"type": "lab", "source": "Quest", "status": "completed", "completedAt": at(2)}),
+		queried("query-3", metriport.NetworkQueryPharmacy, "asked", "R-1", fields{"source": "surescripts", "status": "failed", "completedAt": at(3)}),
+		queried("query-4", metriport.NetworkQueryPharmacy, "asked", "R-1", fields{"source": "surescripts", "status": "completed", "completedAt": at(3)}),
+		queried("query-5", metriport.NetworkQueryHIE, "asked", "R-1", fields{"source": "exchange", "status": "completed", "completedAt": at(4)}),
+		queried("query-6", metriport.FirstDataReady, "asked", "R-1", fields{"status": "processing", "firstDataReadyAt": at(5)}),
+		queried("query-7", metriport.FirstDataReady, "asked", "R-2", fields{"status": "processing", "firstDataReadyAt": nil}),
+		queried("query-8", metriport.NetworkQueryLab, "asked", "R-2", fields{"type": "imaging", "status": "postponed"}),
+		queried("query-9", metriport.NetworkQueryLab, "asked too", "R-2", nil),
+		queried("query-10", metriport.NetworkQueryLab, "asked", "", fields{"status": "completed"}),
+		queried("query-11", metriport.NetworkQueryLab, "asked", "", fields{"status": "completed"}),
+		queried("query-12", metriport.NetworkQueryLab, "", "R-2", fields{"status": "completed"}),
+		// Documents: two patients in one message, a page twice with other words for the same document, the total growing.
+		listed("pages-1", metriport.DocumentsPaged, "R-3", row("paged", 3, 3, doc("d-5", "five.txt")), row("paged too", 1, 1, doc("d-5", "other.txt"))),
+		listed("pages-2", metriport.DocumentsPaged, "R-3", row("paged", 1, 3, doc("d-1", "one.txt"), doc("", "nameless id.txt"), doc("", ""), doc("", ""))),
+		listed("pages-3", metriport.DocumentsPaged, "R-3", row("paged", 1, 4, doc("d-1", "one, later.txt"), doc("", "nameless id.txt"))),
+		listed("pages-4", metriport.DocumentsPaged, "R-3", row("paged", 0, 0, doc("d-1", "one, unnumbered.txt"))),
+		listed("pages-5", metriport.DocumentConversion, "R-3", fields{"patientId": "paged", "status": "failed"}),
+		listed("pages-6", metriport.ConsolidatedData, "R-3", fields{"patientId": "paged", "status": "completed", "bundle": fields{"entry": []any{}}}, fields{"patientId": "paged"}),
 		// What is not understood.
 		`{"meta":{"messageId":"unknown-1","type":"patient.teleported"},"payload":{"patientId":"two"}}`,
 		`{"meta":{"messageId":"failed-1","type":"patient.admit"},"payload":null}`,

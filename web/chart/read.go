@@ -36,10 +36,19 @@ type family func(r *reading, e metriport.Envelope, event metriport.Event) error
 
 // families are the readers of the event types that have a page of their own.
 var families = map[metriport.Type]family{
-	metriport.MessageReceived:   readReceived,
-	metriport.MessageStatus:     readStatus,
-	metriport.BulkPatientCreate: readImport,
-	metriport.IdentityVerified:  proofing,
+	metriport.MessageReceived:      readReceived,
+	metriport.MessageStatus:        readStatus,
+	metriport.BulkPatientCreate:    readImport,
+	metriport.NetworkQueryHIE:      readQuery,
+	metriport.NetworkQueryPharmacy: readQuery,
+	metriport.NetworkQueryLab:      readQuery,
+	metriport.FirstDataReady:       readQuery,
+	metriport.ConsolidatedData:     readConsolidated,
+	metriport.DocumentsPaged:       readDocuments,
+	metriport.DocumentsURLs:        readDocuments,
+	metriport.DocumentDownload:     readDocuments,
+	metriport.DocumentConversion:   readDocuments,
+	metriport.IdentityVerified:     proofing,
 }
 
 // read makes a message into what is to be written. It is pure, and whatever a body makes it do ends in a status.

@@ -115,15 +115,17 @@ func (b *backlog) tell() {
 
 // errands are the messages that belong to no stay.
 func (b *backlog) errands(next func() person) {
-	for i := range 3 {
-		b.begin(b.query(next(), i == 1), b.ago(0.05, 0.95))
+	for _, end := range []queryEnd{allAnswer, labFails, hieStaysOut} {
+		b.begin(b.query(next(), end), b.ago(0.05, 0.95))
 	}
 	b.begin(b.paged(next(), true), b.ago(0.3, 0.9))
 	b.begin(b.paged(next(), false), b.ago(0.05, 0.5))
 	for _, outcome := range []string{"completed", "failed", ""} { // the last one is stuck
 		b.begin(b.bulkImport(outcome, b.usualRows()), b.ago(0.1, 0.9))
 	}
-	b.begin(b.consolidated(next()), b.ago(0.05, 0.9))
+	for kind := range consolidatedKinds {
+		b.begin(b.consolidated(next(), kind), b.ago(0.05, 0.9))
+	}
 	twice := next()
 	for _, p := range []person{twice, next(), twice} {
 		b.begin(b.proofing(p), b.ago(0.05, 0.9))

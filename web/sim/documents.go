@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
+	"html"
 	"image"
 	"image/color"
 	"image/png"
@@ -74,6 +75,17 @@ func ccda(r *rand.Rand, p person, title string, at time.Time) []byte {
 		escaped[i] = b.String()
 	}
 	return fmt.Appendf(nil, form, escaped...)
+}
+
+// webPage is a record as a page of its own.
+func webPage(r *rand.Rand, p person, at time.Time) []byte {
+	c := pick(r, major)
+	words := []any{p.name(), p.name(), p.born, at.UTC().Format(time.DateOnly), c.name, c.plan}
+	for i, w := range words {
+		words[i] = html.EscapeString(fmt.Sprint(w))
+	}
+	return fmt.Appendf(nil, "<!DOCTYPE html>\n<html><head><title>%s</title></head><body>\n<h1>%s</h1>\n<p>Born %s, as of %s</p>\n"+
+		"<h2>Problems</h2>\n<p>%s</p>\n<h2>Plan</h2>\n<p>%s</p>\n</body></html>\n", words...)
 }
 
 func plainNote(r *rand.Rand, p person, title string, at time.Time) []byte {

@@ -25,9 +25,9 @@ func hand() []card {
 		func(s *Sim) *journey { return s.conversation(s.somebody()) },
 		func(s *Sim) *journey { return s.received(s.perhaps(s.somebody())) },
 		func(s *Sim) *journey { return s.delivered(s.somebody(), oneIn(s.r, 3)) },
-		func(s *Sim) *journey { return s.query(s.somebody(), oneIn(s.r, 3)) },
+		func(s *Sim) *journey { return s.query(s.somebody(), pick(s.r, queryEnds)) },
 		func(s *Sim) *journey { return s.paged(s.somebody(), !oneIn(s.r, 3)) },
-		func(s *Sim) *journey { return s.consolidated(s.somebody()) },
+		func(s *Sim) *journey { return s.consolidated(s.somebody(), consolidatedKind(s.turn)%consolidatedKinds) },
 		func(s *Sim) *journey {
 			return s.bulkImport(pick(s.r, []string{"completed", "completed", "failed"}), s.usualRows())
 		},

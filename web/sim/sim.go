@@ -113,11 +113,11 @@ func (s *Sim) example(t metriport.Type) *journey {
 	case metriport.PatientLaboratory:
 		return s.oneLab(p, s.r.IntN(len(panels)), oneIn(s.r, 3))
 	case metriport.NetworkQueryHIE, metriport.NetworkQueryPharmacy, metriport.NetworkQueryLab, metriport.FirstDataReady:
-		return s.query(p, oneIn(s.r, 4))
+		return s.query(p, pick(s.r, []queryEnd{allAnswer, allAnswer, allAnswer, labFails}))
 	case metriport.BulkPatientCreate:
 		return s.bulkImport("completed", s.usualRows())
 	case metriport.ConsolidatedData:
-		return s.consolidated(p)
+		return s.consolidated(p, pick(s.r, []consolidatedKind{asGzip, asGzip, asGzip, asPDF, asHTML, noData, queryFails}))
 	case metriport.DocumentsPaged:
 		return s.paged(p, true)
 	case metriport.DocumentsURLs, metriport.DocumentDownload, metriport.DocumentConversion:

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"carebell/web/metriport"
@@ -21,9 +22,20 @@ func (s *Sim) callerData() object {
 	}
 }
 
-// query is a network query: one answer for each source, all under one request id. Where failing is set, one source
-// fails.
-func (s *Sim) query(p person, failing bool) *journey {
+// queryEnd is how a network query ends.
+type queryEnd int
+
+const (
+	allAnswer queryEnd = iota
+	labFails
+	hieStaysOut // its first data comes, and nothing after it; the laboratory is never heard of
+)
+
+// queryEnds are all of them, what is usual more than once.
+var queryEnds = []queryEnd{allAnswer, allAnswer, labFails, hieStaysOut}
+
+// query is a network query: one answer for each source, all under one request id.
+func (s *Sim) query(p person, end queryEnd) *journey {
 	j := &journey{}
 	request, data := uuid4(s.r), s.callerData()
 	answer := func(t metriport.Type, wait time.Duration, source func(happened time.Time) object) {
@@ -39,21 +51,36 @@ func (s *Sim) query(p person, failing bool) *journey {
 		}
 	}
 	labStatus := "completed"
-	if failing {
+	if end == labFails {
 		labStatus = "failed"
 	}
 	answer(metriport.FirstDataReady, 20*time.Second, func(happened time.Time) object {
 		return of("type", "hie", "status", "processing", "firstDataReadyAt", happened)
 	})
 	answer(metriport.NetworkQueryPharmacy, 40*time.Second, completed("pharmacy", "surescripts", "completed"))
+	if end == hieStaysOut {
+		return j
+	}
 	answer(metriport.NetworkQueryLab, time.Minute, completed("lab", "quest", labStatus))
 	answer(metriport.NetworkQueryHIE, 3*time.Minute, completed("hie", "", "completed"))
 	return j
 }
 
-// consolidated is the answer to a consolidated query: as JSON and gzip, as PDF, or with an empty bundle when there is nothing or
-// the query failed.
-func (s *Sim) consolidated(p person) *journey {
+// consolidatedKind is what comes of a consolidated query.
+type consolidatedKind int
+
+const (
+	asGzip consolidatedKind = iota // JSON, and the same as gzip
+	asPDF
+	asHTML
+	noData
+	queryFails
+	consolidatedKinds // how many there are
+)
+
+// consolidated is the answer to a consolidated query. It has an empty bundle where there is nothing, or the query
+// failed.
+func (s *Sim) consolidated(p person, kind consolidatedKind) *journey {
 	j := &journey{}
 	request, data := uuid4(s.r), s.callerData()
 	j.add(metriport.ConsolidatedData, 0, s.lag(), func(at, _ time.Time) Message {
@@ -63,13 +90,16 @@ func (s *Sim) consolidated(p person) *journey {
 			attachments = append(attachments, of("attachment", of("contentType", c.mime, "url", s.keep(c, threeMinutes), "title", c.name)))
 		}
 		status := "completed"
-		switch s.r.IntN(6) {
-		case 0: // nothing is known of this patient
-		case 5:
-			status = "failed"
-		case 1:
+		switch kind {
+		case asPDF:
 			add(content{"consolidated.pdf", typePDF, paperFile(papers[1], p, at)})
 			filters = of("conversionType", "pdf", "includeFullRecord", true)
+		case asHTML:
+			add(content{"consolidated.html", "text/html", func(r *rand.Rand) []byte { return webPage(r, p, at) }})
+			filters = of("conversionType", "html")
+		case noData: // nothing is known of this patient
+		case queryFails:
+			status = "failed"
 		default:
 			add(p.recordFile(at))
 			add(p.recordGzip(at))
