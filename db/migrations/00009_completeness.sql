@@ -49,7 +49,6 @@ CREATE TABLE completeness_retry (
 ) STRICT;
 
 -- For what came in the last days.
-CREATE INDEX inbox_received ON inbox (received_at, type);
 
 -- For when each key was last heard.
 CREATE INDEX inbox_key ON inbox (key_id, seq);
