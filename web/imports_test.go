@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -276,7 +277,7 @@ func TestRebuildKeepsImports(t *testing.T) {
 					err = rows.Scan(into...)
 					out = append(out, fmt.Sprint(table, cells))
 				}
-				return err
+				return errors.Join(err, rows.Err())
 			}); err != nil {
 				t.Fatal(err)
 			}
