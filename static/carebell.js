@@ -389,8 +389,11 @@
     handle(to).focus();
     to.scrollIntoView({ block: "nearest" });
   }
+  // A key works on the row that has the focus, else on what the whole page is about.
   function press(end) {
-    document.activeElement.closest?.(".row")?.querySelector(`[id$="-${end}"]`)?.click();
+    const button = `[id$="-${end}"]`;
+    const row = document.activeElement.closest?.(".row");
+    (row && $(button, row) || $(`[data-keys] ${button}`))?.click();
   }
 
   const go = { f: "/", p: "/patients", m: "/messages", i: "/imports", r: "/records", d: "/identity" };
@@ -405,11 +408,12 @@
     switch (e.key) {
       case "j": move(1); break;
       case "k": move(-1); break;
+      case "a": press("assign"); break;
       case "s": press("seen"); break;
       case "e": press("done"); break;
       case "u": press("undo"); break;
       case "g": wentG = Date.now(); break;
-      case "/": $("[data-search]")?.focus(); e.preventDefault(); break;
+      case "/": $("[data-search], [data-match]")?.focus(); e.preventDefault(); break;
       case "?": $("#keys")?.showModal(); break;
     }
   });

@@ -70,25 +70,11 @@ func (j ImportJob) took() string { return j.Ended.Since(j.Started) }
 // shortID tells jobs apart in a list.
 func (j ImportJob) shortID() string { return shortID(j.ID) }
 
-// Count is a number as people read it.
-func Count(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 // whole is a number for machines.
 func whole(n int) string { return strconv.Itoa(n) }
 
 // rowsWord is so many rows.
-func rowsWord(n int) string {
-	if n == 1 {
-		return "1 row"
-	}
-	return Count(n) + " rows"
-}
+func rowsWord(n int) string { return Counted(n, "row") }
 
 // ImportFilter is what the list of jobs is narrowed to; it lives in the URL.
 type ImportFilter struct {
@@ -138,9 +124,6 @@ type ImportStep struct {
 	Reason   string
 	Test     bool
 }
-
-// Fact is a name and a value, both from outside.
-type Fact struct{ Name, Value string }
 
 // ReasonCount is how many rows have a reason.
 type ReasonCount struct {

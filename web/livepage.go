@@ -72,6 +72,15 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return err
 		})
 		return s.patientScreen(id, canMark), err
+	case "messages":
+		f, err := messageFilter(c)
+		x, _ := who(c)
+		return s.messagesScreen(f, readerOf(x)), err
+	case "message":
+		x, _ := who(c)
+		return s.mailScreen(c, db.Inbound, readerOf(x))
+	case "sent-message":
+		return s.mailScreen(c, db.Outbound, reader{})
 	case "imports":
 		f, err := importFilter(c)
 		return s.importsScreen(f), err
@@ -93,6 +102,14 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the connection to Metriport.")
 		}
 		return s.statusScreen(view, func(l views.Live) templ.Component { return views.ConnectionUpdate(s.connectionState(l)) }), nil
+	case "completeness", "system":
+		if x, _ := who(c); !x.May(db.Admin) {
+			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see how the system does.")
+		}
+		if view == "system" {
+			return s.systemScreen(), nil
+		}
+		return s.completenessScreen(), nil
 	default:
 		return live.Screen{}, fiber.NewError(fiber.StatusNotFound, "There is no such live page.")
 	}

@@ -54,6 +54,12 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/patients", signed, s.patients},
 		{fiber.MethodGet, "/patients/:id", signed, s.patient},
 		{fiber.MethodPost, "/patients/:id/correct", act, s.correct},
+		{fiber.MethodGet, "/messages", signed, s.messages},
+		{fiber.MethodGet, "/messages/:id", signed, s.message},
+		{fiber.MethodPost, "/messages/:id/mark", act, s.markMessage},
+		{fiber.MethodGet, "/messages/:id/match", act, s.matchFound},
+		{fiber.MethodPost, "/messages/:id/match", act, s.matchMessage},
+		{fiber.MethodGet, "/messages/sent/:id", signed, s.sentMessage},
 		{fiber.MethodGet, "/imports", signed, s.importList},
 		{fiber.MethodGet, "/imports/:id", signed, s.importPage},
 		{fiber.MethodGet, "/imports/:id/rows", signed, s.importRowsWindow},
@@ -61,6 +67,10 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/files/:id", signed, s.file},
 		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
 		{fiber.MethodGet, "/files/:id/spreadsheet", signed, s.spreadsheet},
+		{fiber.MethodGet, systemPath, keepers, s.systemPage},
+		{fiber.MethodGet, completenessPath, keepers, s.completenessPage},
+		{fiber.MethodPost, completenessPath + "/check", keepers, s.checkCompleteness},
+		{fiber.MethodPost, completenessPath + "/retry", keepers, s.sendAgain},
 		{fiber.MethodGet, "/live", signed, s.live},
 	}
 }

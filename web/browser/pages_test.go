@@ -43,11 +43,33 @@ var places = []place{
 	{name: "patients", path: "/patients", who: ann, shows: live + ` && document.querySelectorAll("#patients .row").length > 20`},
 	{name: "patients-no-match", path: "/patients?q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
 	{name: "patient", who: ann, shows: live + ` && document.querySelector(".row.stay") && document.querySelector("#timeline .row")`},
+	{name: "messages", path: "/messages?state=all", who: ann, shows: live + ` && document.querySelectorAll("#messages > .row").length > 5`},
+	{name: "messages-unmatched", path: "/messages?only=unmatched", who: ann, shows: live + ` && document.querySelector("#messages .flag.warn")`},
+	{name: "messages-no-match", path: "/messages?q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#messages-empty").checkVisibility()`},
+	{name: "messages-sent", path: "/messages?box=outbound", who: ann, shows: live + ` && document.querySelector("#messages .flag.crit")`},
+	{name: "message", path: "/messages?q=carried", who: ann, shows: live + ` && document.querySelector("#message .row.file") && document.querySelector("#message-actions button")`, prepare: openFirst},
+	{name: "message-unmatched", path: "/messages?only=unmatched", who: ann, shows: live + ` && document.querySelector(".candidate button")`, prepare: func(b *tab) {
+		openFirst(b)
+		b.fill("[data-match]", "a")
+	}},
+	{name: "message-sent", path: "/messages?box=outbound&state=failed", who: ann, shows: live + ` && document.querySelector("#message .flag.crit")`, prepare: openFirst},
 	{name: "imports", path: "/imports", who: ann, shows: live + ` && document.querySelectorAll("#imports .row").length >= 3`},
 	{name: "imports-no-match", path: "/imports?state=waiting&q=nothing", who: ann, shows: live + ` && document.querySelector("#imports-empty").checkVisibility()`},
 	{name: "connection", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .good")`},
+	{name: "system", path: "/admin/system", who: boss, shows: live + ` && document.querySelectorAll(".chart rect").length > 5`},
+	{name: "system-opened", path: "/admin/system", who: boss, shows: live + ` && document.querySelectorAll("details[open]").length === 2`, prepare: func(b *tab) {
+		eval[bool](b, `document.querySelectorAll("details").forEach((d) => { d.open = true; }), true`)
+	}},
+	{name: "completeness-off", path: "/admin/system/completeness", who: boss, shows: live + ` && document.querySelector("main .card code")`},
 	{name: "error", path: "/nowhere", who: ann, shows: `document.querySelector("h1").innerText === "Not here"`},
 	{name: "keys", path: "/", who: ann, shows: `document.querySelector("#keys").open`, prepare: func(b *tab) { eval[bool](b, openKeys) }},
+}
+
+// openFirst opens the first message of a list.
+func openFirst(b *tab) {
+	b.until("the list is live", live)
+	b.click("#messages .row .name")
+	b.until("the message is open", `location.pathname.startsWith("/messages/") && `+live)
 }
 
 // newPlaces are the pages of a clinic where nothing has happened yet.
@@ -55,8 +77,10 @@ var newPlaces = []place{
 	{name: "setup", shows: `document.querySelector("input[name=token]")`},
 	{name: "feed-empty", path: "/", who: ann, shows: live + ` && document.querySelector("#feed-empty").checkVisibility()`},
 	{name: "patients-empty", path: "/patients", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
+	{name: "messages-empty", path: "/messages", who: ann, shows: live + ` && document.querySelector("#messages-empty").checkVisibility()`},
 	{name: "imports-empty", path: "/imports", who: ann, shows: live + ` && document.querySelector("#imports-empty").checkVisibility()`},
 	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
+	{name: "system-empty", path: "/admin/system", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 }
 
 // everyPlace opens every page, one after the other, and calls f with it.
@@ -128,7 +152,7 @@ func atWork(t *testing.T) *clinic {
 		c.post(c.sim.Repeat(m))
 		last = row
 	}
-	c.Settled(t)
+	c.write(`{"subject":"What it carried","patientId":"p-9","body":"Two lines\nof text","attachments":[{"url":"https://elsewhere.example/scan.pdf","fileName":"scan.pdf"}],"routing":{"hops":3}}`)
 	c.AddUser(t, ann, "coordinator")
 	c.AddUser(t, boss, "admin")
 	by := c.bob()

@@ -35,6 +35,8 @@ type family func(r *reading, e metriport.Envelope, event metriport.Event) error
 
 // families are the readers of the event types that have a page of their own.
 var families = map[metriport.Type]family{
+	metriport.MessageReceived:   readReceived,
+	metriport.MessageStatus:     readStatus,
 	metriport.BulkPatientCreate: readImport,
 }
 

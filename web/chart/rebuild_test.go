@@ -18,20 +18,20 @@ import (
 )
 
 // kept are the tables that a rebuild does not make: the truth, what people did, and the numbers of changes.
-var kept = []string{"inbox", "inbox_repeat", "rejection", "notification_mark", "change", "user", "session", "setting", "goose_db_version"}
+var kept = []string{"inbox", "inbox_repeat", "rejection", "notification_mark", "mail_mark", "mail_match", "change", "user", "session", "setting", "goose_db_version"}
 
 // projections dumps every other table, column by column, in the order of its key.
 func (f *folder) projections(t testing.TB) string {
 	t.Helper()
 	var out []string
-	for _, line := range f.query(t, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'patient\_search\_%' ESCAPE '\' ORDER BY name`) {
+	for _, line := range f.query(t, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '%\_search\_%' ESCAPE '\' ORDER BY name`) {
 		table := strings.Trim(line, `" `)
 		if slices.Contains(kept, table) {
 			continue
 		}
 		columns, key := "*", "1"
 		switch table {
-		case "patient_search":
+		case "patient_search", "mail_search":
 			columns = "rowid, words"
 		case "patient_alias":
 			key = "1, 2, 3"
@@ -101,7 +101,10 @@ func TestRebuildMakesTheSameChart(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := f.projections(t)
-	for _, table := range []string{"patient", "patient_alias", "patient_search", "facility", "stay", "notification", "import_job", "import_event", "inbox_outcome", "cursor"} {
+	for _, table := range []string{"patient", "patient_alias", "patient_search", "facility", "stay", "notification",
+		"mail", "mail_status", "mail_search",
+		"import_job", "import_event",
+		"inbox_outcome", "cursor"} {
 		_, rest, found := strings.Cut(want, "== "+table+"\n")
 		if !found || strings.HasPrefix(rest, "==") {
 			t.Fatalf("the dump has no rows of %s", table)

@@ -133,6 +133,10 @@ func (b *backlog) errands(next func() person) {
 			b.begin(b.received(nil), b.ago(0.02, 0.9))
 			continue
 		}
+		if i == 1 {
+			b.begin(b.conversation(p), b.ago(0.4, 0.9))
+			continue
+		}
 		b.begin(b.received(&p), b.ago(0.02, 0.9))
 	}
 	for i := range 4 {

@@ -118,7 +118,7 @@ func (s *store) sign(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func (s *store) handler() http.Handler {
+func (s *store) handler() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /objects/{id}/{name}", s.serve)
 	mux.HandleFunc("GET /medical/v1/document/download-url", s.freshen)
