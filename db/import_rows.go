@@ -316,13 +316,17 @@ func (s Snapshot) matchingImportRows(ctx context.Context, download int64, f Impo
 	if err != nil {
 		return nil, 0, fmt.Errorf("searching the rows of an import: %w", err)
 	}
-	nos, err := collect(rows, func(no *int) error { return rows.Scan(no) })
+	found, err := collect(rows, func(r *ImportRow) error { return rows.Scan(&r.No) })
 	if err != nil {
 		return nil, 0, err
 	}
-	total := len(nos)
-	nos = nos[:min(total, MostImportMatches)]
-	window, err := json.Marshal(nos[min(from, len(nos)):min(from+n, len(nos))])
+	total := len(found)
+	found = found[:min(total, MostImportMatches)]
+	var nos []int
+	for _, r := range found[min(from, len(found)):min(from+n, len(found))] {
+		nos = append(nos, r.No)
+	}
+	window, err := json.Marshal(nos)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -374,10 +378,10 @@ func (s Snapshot) KnownPatients(ctx context.Context, ids []string) (map[string]b
 	if err != nil {
 		return nil, fmt.Errorf("looking for patients: %w", err)
 	}
-	ids, err = collect(rows, func(id *string) error { return rows.Scan(id) })
+	patients, err := collect(rows, func(p *Patient) error { return rows.Scan(&p.ID) })
 	known := map[string]bool{}
-	for _, id := range ids {
-		known[id] = true
+	for _, p := range patients {
+		known[p.ID] = true
 	}
 	return known, err
 }
