@@ -21,6 +21,7 @@ const (
 	ActionCompare  Action = "compare"  // compared the inbox with the sender's list
 	ActionResend   Action = "resend"   // had the sender send again what failed
 	ActionSearch   Action = "search"   // looked for a patient; the words are not kept
+	ActionAgain    Action = "again"    // had messages processed again
 )
 
 // Audit notes that a person did something. object names a thing by its id, "" = none.

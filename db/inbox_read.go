@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -89,8 +90,13 @@ type Waiting struct {
 // MessagesAfter returns up to limit messages with their bodies, in order, and stops early where the bodies add up to
 // more than a few megabytes.
 func (s Snapshot) MessagesAfter(ctx context.Context, seq int64, limit int) ([]Waiting, error) {
+	return s.waiting(ctx, `SELECT seq, message_id, type, received_at, body, body_form FROM inbox WHERE seq > ? ORDER BY seq LIMIT ?`, seq, limit)
+}
+
+// waiting reads messages with their bodies until those are enough for one batch.
+func (s Snapshot) waiting(ctx context.Context, query string, args ...any) ([]Waiting, error) {
 	const enough = 8 << 20
-	rows, err := s.QueryContext(ctx, `SELECT seq, message_id, type, received_at, body, body_form FROM inbox WHERE seq > ? ORDER BY seq LIMIT ?`, seq, limit)
+	rows, err := s.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the inbox: %w", err)
 	}
@@ -141,6 +147,15 @@ type Repeat struct {
 	ReceivedAt time.Time
 	KeyID      string
 	Body       []byte // nil where it was the same as the first
+}
+
+// ChangedRepeatsOf lists the further deliveries of messages whose body was not that of the first.
+func (s Snapshot) ChangedRepeatsOf(ctx context.Context, seqs []int64) ([]Repeat, error) {
+	list, err := json.Marshal(seqs)
+	if err != nil {
+		return nil, err
+	}
+	return s.repeats(ctx, `inbox_seq IN (SELECT value FROM json_each(?)) AND differs`, string(list))
 }
 
 // ChangedRepeats lists the further deliveries after one number up to another whose body was not that of the first.

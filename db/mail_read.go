@@ -63,7 +63,11 @@ func (m *Mail) scan(rows interface{ Scan(...any) error }) error {
 
 // MailList lists the messages that fit f, with the beginning of their text.
 func (s Snapshot) MailList(ctx context.Context, f MailFilter) ([]Mail, error) {
-	where, args := []string{"m.box = ?"}, []any{f.Box}
+	box := "m.box = ?"
+	if f.Unmatched || f.Holder != 0 { // these are few, and have an index of their own
+		box = "+m.box = ?"
+	}
+	where, args := []string{box}, []any{f.Box}
 	add := func(clause string, more ...any) { where, args = append(where, clause), append(args, more...) }
 	if len(f.States) > 0 {
 		add("m.state IN (?" + strings.Repeat(", ?", len(f.States)-1) + ")")

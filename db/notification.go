@@ -66,7 +66,8 @@ type Mark struct {
 	SeenBy, DoneBy string // email; "" = nobody
 }
 
-// AddNotification puts a notification into the chart and numbers the change.
+// AddNotification puts a notification into the chart and numbers the change. One that is there already, because its
+// message is read again, is brought up to date.
 func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 	moves, err := json.Marshal(n.Moves)
 	if err != nil {
@@ -79,20 +80,49 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 		return fmt.Errorf("looking for a twin: %w", err)
 	}
 	if n.Facility != "" {
-		if _, err := tx.exec(ctx, `INSERT INTO facility (name) VALUES (?) ON CONFLICT DO NOTHING`, n.Facility); err != nil {
-			return fmt.Errorf("saving a facility: %w", err)
+		if err := tx.saveFacility(ctx, n.Facility); err != nil {
+			return err
 		}
 	}
 	_, err = tx.exec(ctx, `INSERT INTO notification (id, inbox_seq, kind, patient_id, message_id, event_at, sent_at, source_sent_at, received_at,
 			admit_at, discharge_at, moves, facility, twin_of, test, state)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-			coalesce((SELECT iif(done_at IS NOT NULL, 2, iif(seen_at IS NOT NULL, 1, 0)) FROM notification_mark WHERE notification_id = ?1), 0))`,
+			coalesce((SELECT iif(done_at IS NOT NULL, 2, iif(seen_at IS NOT NULL, 1, 0)) FROM notification_mark WHERE notification_id = ?1), 0))
+		ON CONFLICT (id) DO UPDATE SET kind = ?3, patient_id = ?4, event_at = ?6, sent_at = ?7, source_sent_at = ?8, admit_at = ?10, discharge_at = ?11,
+			moves = ?12, facility = iif(?13 = '', facility, ?13), twin_of = ?14, test = ?15`,
 		n.ID, n.InboxSeq, n.Kind, n.PatientID, n.MessageID, millis(n.EventAt), millis(n.SentAt), millis(n.SourceSentAt), millis(n.ReceivedAt),
 		millis(n.AdmitAt), millis(n.DischargeAt), string(moves), n.Facility, twin.Int64, n.Test)
 	if err != nil {
 		return fmt.Errorf("adding a notification: %w", err)
 	}
-	return tx.changed(ctx, n.PatientID, n.ID)
+	// Where its message was read later than those behind it, they are its twins.
+	rows, err := tx.query(ctx, `UPDATE notification SET twin_of = ?6 WHERE patient_id = ?1 AND kind = ?2 AND event_at = ?3 AND source_sent_at IS ?4 AND moves = ?5
+		AND id > ?6 AND (twin_of = 0 OR twin_of > ?6) RETURNING id`, n.PatientID, n.Kind, millis(n.EventAt), millis(n.SourceSentAt), string(moves), n.ID)
+	if err != nil {
+		return fmt.Errorf("looking for twins: %w", err)
+	}
+	twins, err := collect(rows, func(id *int64) error { return rows.Scan(id) })
+	if err != nil {
+		return fmt.Errorf("looking for twins: %w", err)
+	}
+	for _, id := range append(twins, n.ID) {
+		if err := tx.changed(ctx, n.PatientID, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveFacility takes the name of a facility among those that can be found.
+func (tx *Tx) saveFacility(ctx context.Context, name string) error {
+	result, err := tx.exec(ctx, `INSERT INTO facility (name) VALUES (?) ON CONFLICT DO NOTHING`, name)
+	if err != nil {
+		return fmt.Errorf("saving a facility: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	return tx.Index(ctx, SearchFacility, name, "", name)
 }
 
 // CountDeliveries brings the number of deliveries on the notifications of a message up to date.
@@ -161,7 +191,7 @@ const notificationColumns = `n.id, n.inbox_seq, n.kind, n.patient_id, n.message_
 const notificationJoins = ` LEFT JOIN patient p ON p.id = n.patient_id
 	LEFT JOIN notification_mark m ON m.notification_id = n.id
 	LEFT JOIN user us ON us.id = m.seen_by LEFT JOIN user ud ON ud.id = m.done_by
-	LEFT JOIN download d ON d.notification_id = n.id AND n.id <> 0`
+	LEFT JOIN download d ON d.notification_id = n.id AND d.notification_id <> 0` // so that its index is used
 
 // Notifications lists the notifications that fit f.
 func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]Notification, error) {

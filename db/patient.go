@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // Patient is what is known of a person. Name and BirthDate are empty until a record said them.
@@ -225,7 +224,7 @@ func (s Snapshot) Patients(ctx context.Context, f PatientFilter) ([]Patient, err
 func wordsMatch(table, text string) (string, []any) {
 	var match, like []string
 	var args, short []any
-	for _, word := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+	for _, word := range searchWords(text) {
 		if len([]rune(word)) >= 3 { // shorter ones have no trigram
 			match = append(match, `"`+strings.ReplaceAll(word, `"`, `""`)+`"`)
 		} else {

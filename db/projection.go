@@ -11,7 +11,9 @@ import (
 var projections = []string{"notification", "stay", "facility", "patient_search", "patient_statement", "patient_alias", "patient",
 	"mail", "mail_status", "mail_search",
 	"import_event", "import_job",
-	"inbox_outcome", "cursor"}
+	"identity",
+	"search_words", "search_entry",
+	"inbox_patient", "inbox_outcome", "cursor"}
 
 // DropProjections empties everything that is made from the inbox, and tells every screen to start again.
 func (tx *Tx) DropProjections(ctx context.Context) error {
@@ -19,6 +21,10 @@ func (tx *Tx) DropProjections(ctx context.Context) error {
 		if _, err := tx.exec(ctx, "DELETE FROM "+table); err != nil {
 			return fmt.Errorf("emptying %s: %w", table, err)
 		}
+	}
+	// Whatever should have been read again is.
+	if _, err := tx.exec(ctx, `UPDATE reprocess SET ended_at = ? WHERE ended_at IS NULL`, tx.Now); err != nil {
+		return fmt.Errorf("ending what is read again: %w", err)
 	}
 	return tx.changed(ctx, "", 0)
 }

@@ -118,8 +118,8 @@ type NotificationFacts struct {
 // SaveNotificationFacts puts what the record says into the notification.
 func (tx *Tx) SaveNotificationFacts(ctx context.Context, n NotificationFacts) error {
 	if n.Facility != "" {
-		if _, err := tx.exec(ctx, `INSERT INTO facility (name) VALUES (?) ON CONFLICT DO NOTHING`, n.Facility); err != nil {
-			return fmt.Errorf("saving a facility: %w", err)
+		if err := tx.saveFacility(ctx, n.Facility); err != nil {
+			return err
 		}
 	}
 	var patient string

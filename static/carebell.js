@@ -353,7 +353,10 @@
       return;
     }
     const open = e.target.closest("[data-open]");
-    if (open) document.getElementById(open.dataset.open)?.showModal();
+    if (open && !e.ctrlKey && !e.metaKey) {
+      e.preventDefault(); // without scripts it may be a link to a page
+      document.getElementById(open.dataset.open)?.showModal();
+    }
   });
 
   // A dialog gives the focus back to where it was; where that was nowhere, it goes to the content.
@@ -372,6 +375,50 @@
   document.addEventListener("htmx:error", () => say("That did not reach Carebell. Nothing was changed; try again."));
   // A page that the browser kept while the person was elsewhere shows what was, and its socket is closed.
   window.addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+
+  // ---- search -----------------------------------------------------------------------------------------------------
+  // The box is a combobox: the focus stays in the field, and the chosen hit is named by it.
+  const finder = $("#search");
+  const field = $("#search-text");
+  const hits = () => [...finder.querySelectorAll("[role=option]")];
+
+  function choose(hit) {
+    for (const h of hits()) h.setAttribute("aria-selected", String(h === hit));
+    if (hit) {
+      field.setAttribute("aria-activedescendant", hit.id);
+      hit.scrollIntoView({ block: "nearest" });
+    } else {
+      field.removeAttribute("aria-activedescendant");
+    }
+    field.setAttribute("aria-expanded", String(hits().length > 0));
+  }
+
+  if (finder) {
+    const nothingYet = $("#search-status").textContent;
+    field.addEventListener("keydown", (e) => {
+      const all = hits();
+      const at = all.findIndex((h) => h.id === field.getAttribute("aria-activedescendant"));
+      if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+        e.preventDefault();
+        const to = e.key === "ArrowDown" ? at + 1 : (at < 0 ? all.length : at) - 1;
+        choose(all[(to + all.length) % all.length]);
+      } else if (e.key === "Enter" && at >= 0) {
+        e.preventDefault();
+        all[at].click();
+      } else if (e.key === "Escape") {
+        e.preventDefault(); // or it would empty the field and leave the box open
+        finder.close();
+      }
+    });
+    field.addEventListener("input", () => choose(null));
+    document.addEventListener("htmx:after:swap", () => { if (finder.open && !document.getElementById(field.getAttribute("aria-activedescendant"))) choose(null); });
+    finder.addEventListener("close", () => { // what was looked for stays on no screen
+      field.value = "";
+      $("#search-results").replaceChildren();
+      $("#search-status").textContent = nothingYet;
+      choose(null);
+    });
+  }
 
   // ---- keys -------------------------------------------------------------------------------------------------------
   const keysOff = "carebell keys off";
@@ -413,7 +460,8 @@
       case "e": press("done"); break;
       case "u": press("undo"); break;
       case "g": wentG = Date.now(); break;
-      case "/": $("[data-search], [data-match]")?.focus(); e.preventDefault(); break;
+      case "f": $("[data-search], [data-match]")?.focus(); e.preventDefault(); break;
+      case "/": finder?.showModal(); e.preventDefault(); break;
       case "?": $("#keys")?.showModal(); break;
     }
   });

@@ -99,6 +99,7 @@ type PatientDetail struct {
 	Messages    []MessageRow
 	Files       []FileRow
 	Records     []FileRow // behind the notifications
+	Proofings   []Proofing
 	Rows        []Row
 	Older       string // URL of the earlier part of the timeline; "" = none
 	ToTop       bool   // these are the newest rows, not an earlier part

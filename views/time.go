@@ -99,6 +99,9 @@ func (t Time) Day() string {
 	}
 }
 
+// DayMonth is the day in a few letters, for the foot of a chart.
+func (t Time) DayMonth() string { return t.local().Format("2 Jan") }
+
 func (t Time) millis() int64 { return t.t.UnixMilli() }
 
 // DayKey is the local day as YYYY-MM-DD.

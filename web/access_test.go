@@ -85,6 +85,21 @@ func matrix() []entry {
 		{`"/imports/:id/rows/:row"`, "GET", "/imports/nothing/rows/1", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing%2Frows%2F1"},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
+		{`"/search"`, "GET", "/search", nil, signed(led, in), "/login?next=%2Fsearch"},
+		{`"/search"`, "GET", "/search?q=" + canary, nil, signed(led, in), "/login?next=%2Fsearch"},
+		{`"/identity"`, "GET", "/identity", nil, signed(led, in), "/login?next=%2Fidentity"},
+		{`"/identity"`, "GET", "/identity?q=" + canary, nil, signed(led, in), "/login?next=%2Fidentity"},
+		{`"/identity"`, "GET", "/identity?who=else", nil, signed(led, found), "/login?next=%2Fidentity"},
+		{`"/identity/:id"`, "GET", "/identity/2", nil, signed(led, in), "/login?next=%2Fidentity%2F2"},
+		{`"/identity/:id"`, "GET", "/identity/1", nil, signed(led, found), "/login?next=%2Fidentity%2F1"},
+		{`"/admin/inbox"`, "GET", "/admin/inbox", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox"},
+		{`"/admin/inbox"`, "GET", "/admin/inbox?q=" + canary, nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox"},
+		{`"/admin/inbox/refused"`, "GET", "/admin/inbox/refused", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox%2Frefused"},
+		{`"/admin/inbox/:seq"`, "GET", "/admin/inbox/1", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox%2F1"},
+		{`"/admin/inbox/:seq"`, "GET", "/admin/inbox/77", nil, [4]int{led, no, no, found}, "/login?next=%2Fadmin%2Finbox%2F77"},
+		{`"/admin/inbox/:seq/raw"`, "GET", "/admin/inbox/1/raw", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox%2F1%2Fraw"},
+		{`"/admin/inbox/:seq/again"`, "POST", "/admin/inbox/1/again", url.Values{}, [4]int{401, no, no, led}, ""},
+		{`"/admin/inbox/again"`, "POST", "/admin/inbox/again", url.Values{"status": {"lost"}}, [4]int{401, no, no, 422}, ""},
 		{`"/files/:id/spreadsheet"`, "GET", "/files/1/spreadsheet", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fspreadsheet"},
 		{"systemPath", "GET", "/admin/system", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem"},
 		{"completenessPath", "GET", completenessPage, nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},
@@ -113,6 +128,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	s.Post(t, []byte(message("a", "patient.admit")))
 	s.Post(t, []byte(`{"meta":{"messageId":"b","type":"message.received"},"payload":{"subject":"`+canary+`"}}`))
 	s.Post(t, []byte(`{"meta":{"messageId":"c","type":"message.status"},"payload":{"id":"c","patientId":"p-1","status":"failed"}}`))
+	s.Post(t, []byte(message("d", "ias.identity.verified")))
 	s.Settled(t)
 	browsers := []*webtest.Browser{s.Browser(), s.SignedIn(t, "viewer@clinic.example", db.Viewer), s.SignedIn(t, "coordinator@clinic.example", db.Coordinator), s.SignedIn(t, "admin@clinic.example", db.Admin)}
 
@@ -127,6 +143,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"view=import&id=nothing&since=0": {401, 404, 404, 404},
 		"view=completeness&since=0":      {401, 403, 403, 101},
 		"view=system&since=0":            {401, 403, 403, 101},
+		"view=identity&since=0":          {401, 101, 101, 101},
+		"view=proofing&id=4&since=0":     {401, 101, 101, 101},
+		"view=proofing&id=1&since=0":     {401, 404, 404, 404},
+		"view=inbox&since=0":             {401, 403, 403, 101},
+		"view=inbox-message&seq=1":       {401, 403, 403, 101},
+		"view=inbox-message&seq=77":      {401, 403, 403, 404},
 		"view=patient&id=nobody&since=9": {401, 404, 404, 404},
 		"view=nothing&since=0":           {401, 404, 404, 404},
 		"view=messages&since=0":          {401, 101, 101, 101},

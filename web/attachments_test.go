@@ -150,7 +150,7 @@ func TestTheFileCompletesTheEvent(t *testing.T) {
 	if _, body := b.Get(t, fmt.Sprint("/files/", id)); body != "Old" {
 		t.Errorf("the file holds %q", body)
 	}
-	if got := audits(t, o.Server, "download", fmt.Sprint("file ", id)); fmt.Sprint(got) != "[p-1]" {
+	if got := auditedPatients(t, o.Server, "download", fmt.Sprint("file ", id)); fmt.Sprint(got) != "[p-1]" {
 		t.Errorf("taking the file left the traces %v", got)
 	}
 	if got := o.numbers(t, `SELECT count(*) FROM patient_statement`); got[0] != 0 {

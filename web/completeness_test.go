@@ -119,7 +119,7 @@ func TestWhatFailedWhileTheServerWasDownIsNamedAndBroughtBack(t *testing.T) {
 		o.shows(t, admin, at, banner)
 	}
 	o.shows(t, viewer, "/", banner, "webhook to this server is failing")
-	if _, csv := admin.Get(t, completenessPage+"?format=csv"); strings.Count(csv, "\r\n") != 4 || !strings.Contains(csv, lost[1]+",message.status,") {
+	if _, csv := admin.Get(t, completenessPage+"?format=csv"); strings.Count(csv, "\r\n") != 4 || !strings.Contains(csv, lost[1]+`","message.status","`) {
 		t.Errorf("the export is %q", csv)
 	}
 

@@ -110,6 +110,36 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return s.systemScreen(), nil
 		}
 		return s.completenessScreen(), nil
+	case "identity":
+		f, err := identityFilter(c)
+		return s.identitiesScreen(f), err
+	case "proofing":
+		id, err := number(c.Query("id"))
+		if err != nil {
+			return live.Screen{}, err
+		}
+		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+			_, err := s.identityDetail(c.UserContext(), v, id)
+			return err
+		})
+		return s.identityScreen(id), err
+	case "inbox", "inbox-message":
+		if x, _ := who(c); !x.May(roles[keepers]...) {
+			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the inbox.")
+		}
+		if view == "inbox" {
+			f, err := s.inboxFilter(c)
+			return s.inboxScreen(f), err
+		}
+		seq, err := number(c.Query("seq"))
+		if err != nil {
+			return live.Screen{}, err
+		}
+		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+			_, err := v.InboxMessage(c.UserContext(), seq)
+			return err
+		})
+		return s.inboxMessageScreen(seq), err
 	default:
 		return live.Screen{}, fiber.NewError(fiber.StatusNotFound, "There is no such live page.")
 	}

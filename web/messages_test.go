@@ -75,7 +75,7 @@ func page(t testing.TB, b *webtest.Browser, path string) *goquery.Document {
 	return parse(t, body)
 }
 
-func audits(t testing.TB, s *webtest.Server, action, object string) (patients []string) {
+func auditedPatients(t testing.TB, s *webtest.Server, action, object string) (patients []string) {
 	t.Helper()
 	if err := s.DB.Read(t.Context(), func(v db.Snapshot) error {
 		rows, err := v.QueryContext(t.Context(), `SELECT patient_id FROM audit WHERE action = ? AND object = ? ORDER BY id`, action, object)
@@ -182,10 +182,10 @@ func TestAMessageIsReadAssignedAnswered(t *testing.T) {
 		t.Errorf("giving back what nobody has answers %d", code)
 	}
 	state(bob, "read by bob")
-	if n := len(audits(t, s, "mark", "message 1")); n != 8 {
+	if n := len(auditedPatients(t, s, "mark", "message 1")); n != 8 {
 		t.Errorf("%d marks left a trace, want 8", n)
 	}
-	if got := audits(t, s, "view", "message 1"); len(got) < 4 || got[0] != "p-1" {
+	if got := auditedPatients(t, s, "view", "message 1"); len(got) < 4 || got[0] != "p-1" {
 		t.Errorf("the looks at it left the traces %v", got)
 	}
 
@@ -224,7 +224,7 @@ func TestAnUnmatchedMessageIsMatchedByAPerson(t *testing.T) {
 	if _, none := ann.Get(t, "/messages/3/match?q=%3Cb%3Ezzz"); !strings.Contains(none, "Nobody fits “&lt;b&gt;zzz”") {
 		t.Errorf("a search for nobody gives %s", none)
 	}
-	if got := audits(t, s, "search", "message 3"); len(got) != 2 {
+	if got := auditedPatients(t, s, "search", "message 3"); len(got) != 2 {
 		t.Errorf("%d searches left a trace", len(got))
 	}
 	match := func(b *webtest.Browser, message, patient string) int {
@@ -268,10 +268,10 @@ func TestAnUnmatchedMessageIsMatchedByAPerson(t *testing.T) {
 	}
 	holds(t, "after the undo", words(page(t, bob, "/messages?only=unmatched"), "#messages"), "About whom?")
 	holds(t, "after the undo, the patient", words(page(t, bob, "/patients/p-1"), "main"), "!About whom?")
-	if got := audits(t, s, "match", "message 3"); fmt.Sprint(got) != "[p-1 p-1]" {
+	if got := auditedPatients(t, s, "match", "message 3"); fmt.Sprint(got) != "[p-1 p-1]" {
 		t.Errorf("the matches left the traces %v", got)
 	}
-	if got := audits(t, s, "unmatch", "message 3"); fmt.Sprint(got) != "[p-1]" {
+	if got := auditedPatients(t, s, "unmatch", "message 3"); fmt.Sprint(got) != "[p-1]" {
 		t.Errorf("the undo left the traces %v", got)
 	}
 	if match(bob, "3", "p-2") != http.StatusSeeOther {
@@ -387,7 +387,7 @@ func TestSentMessagesAreOneRowEach(t *testing.T) {
 	if _, body := b.Get(t, "/messages?box=outbound"); strings.Contains(body, "<script>alert") || strings.Contains(body, "/mark") {
 		t.Error("the list of sent messages runs what came, or has something to press")
 	}
-	if got := audits(t, s, "view", "message 1"); fmt.Sprint(got) != "[p-1]" {
+	if got := auditedPatients(t, s, "view", "message 1"); fmt.Sprint(got) != "[p-1]" {
 		t.Errorf("the look left the traces %v", got)
 	}
 	_, body := b.Get(t, "/messages?box=outbound&format=csv")

@@ -130,6 +130,11 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, ca
 	if err := s.clinical(ctx, v, id, &p); err != nil {
 		return p, err
 	}
+	proofings, err := v.Proofings(ctx, db.ProofingFilter{PatientID: id, Limit: mostProofings})
+	if err != nil {
+		return p, err
+	}
+	p.Proofings = s.proofings(proofings)
 	stays, err := v.Stays(ctx, id)
 	if err != nil {
 		return p, err

@@ -23,6 +23,7 @@ func TestPagesAskFewStatements(t *testing.T) {
 			for _, body := range []string{
 				`{"meta":{"messageId":"a-%d","type":"patient.admit"},"payload":{"patientId":"p","externalId":"X","additionalIds":{"emr":["1","2"]},"admitTimestamp":"2026-01-02T03:04:05Z"}}`,
 				`{"meta":{"messageId":"b-%d","type":"patient.laboratory"},"payload":{"patientId":"p"}}`,
+				`{"meta":{"messageId":"i-%d","type":"ias.identity.verified"},"payload":{"patientId":"p","proofedIdentityId":"pid"}}`,
 				`{"meta":{"messageId":"c-%d","type":"patient.pharmacy"},"payload":{"patientId":"p-%[1]d"}}`,
 				`{"meta":{"messageId":"d-%d","type":"message.received"},"payload":{"id":"in-%[1]d","patientId":"p","subject":"Re: p-1 again"}}`,
 				`{"meta":{"messageId":"e-%d","type":"message.received"},"payload":{"subject":"about nobody"}}`,
@@ -50,7 +51,9 @@ func TestPagesAskFewStatements(t *testing.T) {
 	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup",
 		"/messages", "/messages?q=p-1&state=all", "/messages?only=unmatched", "/messages?box=outbound", "/messages/4", "/messages/5", "/messages/5?q=p-1", "/messages/sent/6",
 		"/imports", "/imports?state=stuck&q=o", "/imports/job",
-		"/admin/system", "/admin/system/completeness"}
+		"/admin/system", "/admin/system/completeness",
+		"/admin/inbox", "/admin/inbox?q=p-1", "/admin/inbox?patient=p", "/admin/inbox/1", "/admin/inbox/refused",
+		"/identity", "/identity?q=p-1", "/identity/3", "/search", "/search?q=p-1"}
 	few := map[string]int64{}
 	post(3)
 	for _, path := range paths {

@@ -25,12 +25,12 @@ const systemPath = "/admin/system"
 
 // Bounds of the page.
 const (
-	mostTypes   = 100
+	mostTypes       = 100
 	mostLossReasons = 5
-	lateAfter   = time.Minute     // a message that waits for longer for the chart
-	lateFile    = 2 * time.Minute // a link that waits for longer to be fetched for the first time
-	sumsFor     = 2 * time.Second // how old the sums over all downloads may be
-	pulseEvery  = 5 * time.Second // how often an open page is drawn anew without a change: waiting grows older
+	lateAfter       = time.Minute     // a message that waits for longer for the chart
+	lateFile        = 2 * time.Minute // a link that waits for longer to be fetched for the first time
+	sumsFor         = 2 * time.Second // how old the sums over all downloads may be
+	pulseEvery      = 5 * time.Second // how often an open page is drawn anew without a change: waiting grows older
 )
 
 // overview is what the system page keeps between two drawings.

@@ -27,9 +27,8 @@ CREATE TABLE mail (
 ) STRICT;
 CREATE INDEX mail_list ON mail (box, id);
 CREATE INDEX mail_state ON mail (box, state, id);
-CREATE INDEX mail_unmatched ON mail (id) WHERE box = 'in' AND patient_id = '';
-CREATE INDEX mail_holder ON mail (holder, id) WHERE holder <> 0;
-CREATE INDEX mail_patient ON mail (patient_id, id) WHERE patient_id <> '';
+CREATE INDEX mail_holder ON mail (holder, id);
+CREATE INDEX mail_patient ON mail (patient_id, id);
 CREATE INDEX mail_thread ON mail (patient_id, thread, id) WHERE patient_id <> '' AND thread <> '';
 CREATE INDEX mail_sender_id ON mail (sender_id) WHERE sender_id <> '';
 CREATE INDEX mail_reply ON mail (reply_to) WHERE reply_to <> '';

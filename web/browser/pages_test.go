@@ -8,6 +8,9 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
+
+	"carebell/db"
 	"carebell/web/metriport"
 )
 
@@ -55,6 +58,22 @@ var places = []place{
 	{name: "message-sent", path: "/messages?box=outbound&state=failed", who: ann, shows: live + ` && document.querySelector("#message .flag.crit")`, prepare: openFirst},
 	{name: "imports", path: "/imports", who: ann, shows: live + ` && document.querySelectorAll("#imports .row").length >= 3`},
 	{name: "imports-no-match", path: "/imports?state=waiting&q=nothing", who: ann, shows: live + ` && document.querySelector("#imports-empty").checkVisibility()`},
+	{name: "identity", path: "/identity", who: ann, shows: live + ` && document.querySelector("#identity > .row .flag")`},
+	{name: "identity-proof", path: "/identity?who=again", who: ann, shows: `document.querySelector("#proofing .row") && ` + live, prepare: func(b *tab) {
+		eval[bool](b, `document.querySelector("#identity .name").click(), true`)
+	}},
+	{name: "search", path: "/search?q=55", who: ann, shows: live + ` && document.querySelectorAll(".row.hit").length > 5`},
+	{name: "search-box", path: "/", who: boss, shows: `document.querySelectorAll("#search-results [role=option]").length > 5 && document.querySelector("[aria-selected=true]")`, prepare: func(b *tab) {
+		b.until("the feed is live", live)
+		b.press("/55")
+		b.until("something is found", `document.querySelector("#hit-3")`)
+		b.press(kb.ArrowDown)
+	}},
+	{name: "inbox", path: "/admin/inbox", who: boss, shows: live + ` && document.querySelectorAll("#inbox > .row").length >= 50`},
+	{name: "inbox-filtered", path: "/admin/inbox?type=patient.admit&status=processed", who: boss, shows: live + ` && document.querySelector(".fold[open] select")`},
+	{name: "inbox-no-match", path: "/admin/inbox?q=nothing-is-called-so", who: boss, shows: live + ` && document.querySelector("#inbox-empty").checkVisibility()`},
+	{name: "inbox-message", path: "/admin/inbox/1", who: boss, shows: live + ` && document.querySelector(".json summary")`},
+	{name: "inbox-refused", path: "/admin/inbox/refused?days=30", who: boss, shows: live + ` && document.querySelector(".refused svg rect")`},
 	{name: "connection", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .good")`},
 	{name: "system", path: "/admin/system", who: boss, shows: live + ` && document.querySelectorAll(".chart rect").length > 5`},
 	{name: "system-opened", path: "/admin/system", who: boss, shows: live + ` && document.querySelectorAll("details[open]").length === 2`, prepare: func(b *tab) {
@@ -79,6 +98,9 @@ var newPlaces = []place{
 	{name: "patients-empty", path: "/patients", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
 	{name: "messages-empty", path: "/messages", who: ann, shows: live + ` && document.querySelector("#messages-empty").checkVisibility()`},
 	{name: "imports-empty", path: "/imports", who: ann, shows: live + ` && document.querySelector("#imports-empty").checkVisibility()`},
+	{name: "identity-empty", path: "/identity", who: ann, shows: live + ` && document.querySelector("#identity-empty").checkVisibility()`},
+	{name: "inbox-empty", path: "/admin/inbox", who: boss, shows: live + ` && document.querySelector("#inbox-empty").checkVisibility()`},
+	{name: "inbox-refused-none", path: "/admin/inbox/refused", who: boss, shows: live + ` && !document.querySelector(".refused")`},
 	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 	{name: "system-empty", path: "/admin/system", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 }
@@ -153,6 +175,12 @@ func atWork(t *testing.T) *clinic {
 		last = row
 	}
 	c.write(`{"subject":"What it carried","patientId":"p-9","body":"Two lines\nof text","attachments":[{"url":"https://elsewhere.example/scan.pdf","fileName":"scan.pdf"}],"routing":{"hops":3}}`)
+	c.Settled(t)
+	if err := c.DB.Write(t.Context(), func(tx *db.Tx) error {
+		return tx.CountRejections(t.Context(), map[string]int64{"wrong signature": 7, "no signature": 3, "encoded": 1})
+	}); err != nil {
+		t.Fatal(err)
+	}
 	c.AddUser(t, ann, "coordinator")
 	c.AddUser(t, boss, "admin")
 	by := c.bob()

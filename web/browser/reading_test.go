@@ -124,7 +124,7 @@ func TestRowsThatWaitComeInWithTheNextOnceTheReaderIsIdle(t *testing.T) {
 	b.press("j")
 	held := c.admits(1)
 	b.until("the pill shows", pill("1 new"))
-	b.press("/") // out of the list, at the top
+	b.press("f") // out of the list, at the top
 	next := c.admits(1)
 	b.until("the next event is in the list", has(next[0]))
 	b.always("the one that waited is too", has(held[0]))
@@ -165,7 +165,7 @@ func TestTypingInTheSearchBoxIsNotDisturbed(t *testing.T) {
 	c := newClinic(t)
 	c.admits(3)
 	b := c.ann()
-	b.press("/")
+	b.press("f")
 	b.press("550")
 	fresh := c.admits(1)
 	b.until("the row slides in", has(fresh[0]))

@@ -149,6 +149,9 @@ var chartQueries = []string{
 		FROM notification WHERE event_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6`,
 	`SELECT 'import', id, id_from, state, reason, started_at, ended_at, heard_at FROM import_job ORDER BY id`,
 	`SELECT 'import event', id, message_id, e.state, e.reason, sent_at, data, test FROM import_event e JOIN import_job j ON j.no = e.job_no ORDER BY message_id`,
+	`SELECT 'proofing', message_id, request_id, patient_id, proofed_id, session_id, sent_at, data, fields FROM identity ORDER BY message_id`,
+	`SELECT 'found', e.kind, iif(e.kind = 'identity', '', e.key), e.patient_id, w.words FROM search_entry e JOIN search_words w ON w.rowid = e.no ORDER BY 2, 5, 3, 4`,
+	`SELECT 'named', message_id, patient_id FROM inbox JOIN inbox_patient USING (seq) ORDER BY message_id, patient_id`,
 	`SELECT 'outcome', message_id, status, error FROM inbox JOIN inbox_outcome USING (seq) ORDER BY message_id`,
 }
 

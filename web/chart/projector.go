@@ -50,6 +50,9 @@ func (p *Projector) Wake() {
 func (p *Projector) Run(ctx context.Context) error {
 	for wait := time.Duration(0); ; {
 		n, err := p.Step(ctx)
+		if err == nil && n == 0 {
+			n, err = p.Again(ctx) // what is new goes first
+		}
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // a step that was called off has written nothing
 		}
@@ -108,7 +111,7 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	err = p.db.Write(ctx, func(tx *db.Tx) error {
-		if err := p.apply(ctx, tx, messages); err != nil {
+		if _, err := p.apply(ctx, tx, messages); err != nil {
 			return err
 		}
 		slices.Sort(repeats)
@@ -117,10 +120,8 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 				return err
 			}
 		}
-		for _, d := range renewals {
-			if err := tx.RenewDownload(ctx, d.InboxSeq, d.Place, d.URL, d.ExpiresAt); err != nil {
-				return err
-			}
+		if err := renew(ctx, tx, renewals); err != nil {
+			return err
 		}
 		if err := tx.PruneChanges(ctx); err != nil {
 			return err
@@ -136,21 +137,28 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 	return len(messages) + len(repeats), err
 }
 
-// apply writes what a batch of messages says. A message that cannot be written is marked failed and costs no other.
-func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading) error {
+// apply writes what a batch of messages says, and returns how many of them were understood. A message that cannot be
+// written is marked failed and costs no other.
+func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading) (processed int64, err error) {
 	tx.Visible() // at least "last event from Metriport" has moved
 	needFold := map[string]bool{}
 	for _, m := range messages {
 		err := tx.Savepoint(ctx, func() error { return write(ctx, tx, m) })
 		if err != nil {
 			if errors.Is(err, db.ErrTakenBack) || p.db.BrokenBy() != nil {
-				return err
+				return processed, err
 			}
 			p.log.Error("a message could not be taken into the chart; it is kept", "seq", m.Seq, "error", err)
 			m.status, m.reason, m.notifications = db.StatusFailed, err.Error(), nil
 		}
 		if err := tx.SetOutcome(ctx, m.Seq, m.status, m.reason); err != nil {
-			return err
+			return processed, err
+		}
+		if err := tx.SaveInboxPatients(ctx, m.Seq, m.named); err != nil {
+			return processed, err
+		}
+		if m.status == db.StatusProcessed {
+			processed++
 		}
 		for _, n := range m.notifications {
 			if n.Kind == care.Admit || n.Kind == care.Transfer || n.Kind == care.Discharge {
@@ -160,10 +168,10 @@ func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading) er
 	}
 	for patient := range needFold {
 		if err := refold(ctx, tx, patient); err != nil {
-			return err
+			return processed, err
 		}
 	}
-	return nil
+	return processed, nil
 }
 
 // refold makes the stays of a patient again from all of their notices.
@@ -213,11 +221,14 @@ func write(ctx context.Context, tx *db.Tx, m reading) error {
 
 // freshLinks finds the links in further deliveries whose body was another than the first: one of them may still live.
 func freshLinks(ctx context.Context, s db.Snapshot, after, upTo int64) ([]db.Download, error) {
-	var out []db.Download
 	changed, err := s.ChangedRepeats(ctx, after, upTo)
 	if err != nil {
 		return nil, err
 	}
+	return linksOf(changed), nil
+}
+
+func linksOf(changed []db.Repeat) (out []db.Download) {
 	for _, r := range changed {
 		e := metriport.ReadEnvelope(r.Body)
 		if e.Malformed != "" || !metriport.Known(e.Type) {
@@ -229,7 +240,16 @@ func freshLinks(ctx context.Context, s db.Snapshot, after, upTo int64) ([]db.Dow
 		}
 		out = append(out, downloads(db.Waiting{Seq: r.InboxSeq, ReceivedAt: r.ReceivedAt}, metriport.Type(e.Type), event)...)
 	}
-	return out, nil
+	return out
+}
+
+func renew(ctx context.Context, tx *db.Tx, links []db.Download) error {
+	for _, d := range links {
+		if err := tx.RenewDownload(ctx, d.InboxSeq, d.Place, d.URL, d.ExpiresAt); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Rebuild makes the whole chart again from the inbox and returns how many messages it read. What people did (seen,

@@ -20,7 +20,8 @@ import (
 type reading struct {
 	db.Waiting
 	status        db.Status
-	reason        string // why it is malformed or failed
+	reason        string   // why it is malformed or failed
+	named         []string // the patients it names, also where it failed
 	patients      []db.PatientStatement
 	notifications []db.Notification
 	downloads     []db.Download
@@ -38,6 +39,7 @@ var families = map[metriport.Type]family{
 	metriport.MessageReceived:   readReceived,
 	metriport.MessageStatus:     readStatus,
 	metriport.BulkPatientCreate: readImport,
+	metriport.IdentityVerified:  proofing,
 }
 
 // read makes a message into what is to be written. It is pure, and whatever a body makes it do ends in a status.
@@ -45,15 +47,16 @@ func read(w db.Waiting) (r reading) {
 	r.Waiting = w
 	defer func() {
 		if p := recover(); p != nil { // the value may quote the body
-			r = reading{Waiting: w, status: db.StatusFailed, reason: fmt.Sprintf("the handler panicked (%T)", p)}
+			r = reading{Waiting: w, status: db.StatusFailed, reason: fmt.Sprintf("the handler panicked (%T)", p), named: r.named}
 		}
 	}()
 	e := metriport.ReadEnvelope(w.Body)
-	switch {
-	case e.Malformed != "":
+	if e.Malformed != "" {
 		r.status, r.reason = db.StatusMalformed, e.Malformed
 		return r
-	case !metriport.Known(e.Type):
+	}
+	r.named = metriport.PatientIDs(w.Body)
+	if !metriport.Known(e.Type) {
 		r.status = db.StatusUnrecognized
 		return r
 	}
@@ -65,7 +68,7 @@ func read(w db.Waiting) (r reading) {
 		err = f(&r, e, event)
 	}
 	if err != nil {
-		return reading{Waiting: w, status: db.StatusFailed, reason: err.Error()}
+		return reading{Waiting: w, status: db.StatusFailed, reason: err.Error(), named: r.named}
 	}
 	r.status = db.StatusProcessed
 	r.downloads = downloads(w, metriport.Type(e.Type), event)

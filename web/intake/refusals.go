@@ -23,7 +23,10 @@ func (r *Refusals) Add(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.pending == nil {
-		r.pending, r.total = map[string]int64{}, map[string]int64{}
+		r.pending = map[string]int64{}
+	}
+	if r.total == nil {
+		r.total = map[string]int64{}
 	}
 	r.pending[reason]++
 	r.total[reason]++
@@ -57,7 +60,7 @@ func (r *Refusals) Run(ctx context.Context, d *db.DB, log *slog.Logger) error {
 func (r *Refusals) flush(d *db.DB, log *slog.Logger) {
 	r.mu.Lock()
 	counts := r.pending
-	r.pending = map[string]int64{}
+	r.pending = nil
 	r.mu.Unlock()
 	if len(counts) == 0 {
 		return

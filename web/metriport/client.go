@@ -115,7 +115,7 @@ func (c *Client) Status(ctx context.Context) (WebhookStatus, error) {
 
 var errUnreadable = errors.New("Metriport's API gave an answer that Carebell cannot read") //nolint:staticcheck // a name
 
-// loose lets a stray repeated member or byte pass.
+// loose reads what stands twice, and bytes that are no text, as they are.
 var loose = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 // boolean is true for true and "true"; the documentation gives the type as a string.

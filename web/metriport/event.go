@@ -184,6 +184,7 @@ const (
 	patients
 	bulkCreate
 	payloadOrPatients
+	anything // no schema is published: whatever is there
 )
 
 var needs = map[Type]part{
@@ -191,7 +192,7 @@ var needs = map[Type]part{
 	NetworkQueryHIE: payload, NetworkQueryPharmacy: payload, NetworkQueryLab: payload, FirstDataReady: payload,
 	ConsolidatedData: patients, DocumentsPaged: patients, DocumentsURLs: patients, DocumentDownload: patients,
 	DocumentConversion: patients, BulkPatientCreate: bulkCreate,
-	MessageStatus: payload, MessageReceived: payload, IdentityVerified: payload,
+	MessageStatus: payload, MessageReceived: payload, IdentityVerified: anything,
 	PatientAdmit: payload, PatientTransfer: payload, PatientDischarge: payload,
 	PatientPharmacy: payload, PatientLaboratory: payload,
 	DischargeSummary: payloadOrPatients, DischargeSummaryBatch: payloadOrPatients,

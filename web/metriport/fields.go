@@ -45,9 +45,6 @@ type fields struct {
 	skip map[string]bool
 }
 
-// tolerate reads what stands twice, and bytes that are no text, as they are.
-var tolerate = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-
 func (f *fields) value(name string, raw jsontext.Value) {
 	if f.skip[name] {
 		return
@@ -68,7 +65,7 @@ func (f *fields) value(name string, raw jsontext.Value) {
 }
 
 func (f *fields) members(name string, raw jsontext.Value) {
-	d := jsontext.NewDecoder(strings.NewReader(string(raw)), tolerate)
+	d := jsontext.NewDecoder(strings.NewReader(string(raw)), loose)
 	if _, err := d.ReadToken(); err != nil {
 		return
 	}
@@ -95,7 +92,7 @@ func (f *fields) members(name string, raw jsontext.Value) {
 
 func (f *fields) elements(name string, raw jsontext.Value) {
 	var all []jsontext.Value
-	if json.Unmarshal(raw, &all, tolerate) != nil {
+	if json.Unmarshal(raw, &all, loose) != nil {
 		return
 	}
 	var words []string
@@ -136,7 +133,7 @@ func plainText(raw jsontext.Value) string {
 	switch raw.Kind() {
 	case '"':
 		var s string
-		if json.Unmarshal(raw, &s, tolerate) != nil {
+		if json.Unmarshal(raw, &s, loose) != nil {
 			return string(raw)
 		}
 		if s = strings.TrimSpace(s); s == "" {

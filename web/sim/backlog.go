@@ -124,8 +124,9 @@ func (b *backlog) errands(next func() person) {
 		b.begin(b.bulkImport(outcome, b.usualRows()), b.ago(0.1, 0.9))
 	}
 	b.begin(b.consolidated(next()), b.ago(0.05, 0.9))
-	for range 2 {
-		b.begin(b.proofing(next()), b.ago(0.05, 0.9))
+	twice := next()
+	for _, p := range []person{twice, next(), twice} {
+		b.begin(b.proofing(p), b.ago(0.05, 0.9))
 	}
 	for i := range 6 {
 		p := next()

@@ -1,0 +1,302 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// InboxRow is a message as the list of the inbox shows it.
+type InboxRow struct {
+	Message
+	KeyID    string  // fingerprint of the key that signed the first delivery
+	Size     int64   // bytes of the first delivery's body
+	Patient  Patient // the first it names: only ID, ExternalID, Name, BirthDate; ID "" = nobody
+	Patients int     // how many it names
+}
+
+// InboxSearch narrows the list of the inbox. Rows come newest first.
+type InboxSearch struct {
+	Type      string    // "" = any
+	Status    Status    // "" = any
+	From, To  time.Time // received at From or later, and before To; zero = any
+	PatientID string    // "" = any
+	RequestID string    // "" = any
+	Text      string    // the beginning of a message or request id, or part of a patient's name or of their ids
+	TextTypes []string  // the types that Text names too
+	Before    int64     // only numbers below; 0 = from the top
+	Seqs      []int64   // only these; nil = all
+	Limit     int
+}
+
+// InboxList lists the messages that fit f. It reads no body: patients are found by what the projector noted.
+func (s Snapshot) InboxList(ctx context.Context, f InboxSearch) ([]InboxRow, error) {
+	hits, args, err := f.hits()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(ctx, `SELECT i.seq, i.message_id, i.request_id, i.type, i.sent_at, i.received_at, i.key_id, i.body_size,
+			1 + (SELECT count(*) FROM inbox_repeat r WHERE r.inbox_seq = i.seq), coalesce(o.status, 'received'), coalesce(o.error, ''),
+			coalesce(n.patient_id, ''), coalesce(p.external_id, ''), coalesce(p.name, ''), coalesce(p.birth_date, ''),
+			(SELECT count(*) FROM inbox_patient WHERE seq = i.seq)
+		FROM (SELECT seq FROM (`+hits+`) ORDER BY seq DESC LIMIT ?) h CROSS JOIN inbox i ON i.seq = h.seq
+			LEFT JOIN inbox_outcome o ON o.seq = i.seq
+			LEFT JOIN inbox_patient n ON n.seq = i.seq AND n.patient_id = (SELECT min(patient_id) FROM inbox_patient WHERE seq = i.seq)
+			LEFT JOIN patient p ON p.id = n.patient_id
+		ORDER BY i.seq DESC`, append(args, f.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("listing the inbox: %w", err)
+	}
+	return collect(rows, func(r *InboxRow) error {
+		var sent, received sql.NullInt64
+		err := rows.Scan(&r.Seq, &r.MessageID, &r.RequestID, &r.Type, &sent, &received, &r.KeyID, &r.Size, &r.Deliveries, &r.Status, &r.Error,
+			&r.Patient.ID, &r.Patient.ExternalID, &r.Patient.Name, &r.Patient.BirthDate, &r.Patients)
+		r.SentAt, r.ReceivedAt = instant(sent), instant(received)
+		return err
+	})
+}
+
+// shortID is how many characters of an id must be there before its beginning is enough to search by: ids begin with a
+// time, and fewer would be half of the inbox.
+const shortID = 6
+
+// hits is a query for the numbers of the messages that fit, newest first, at most Limit for each way to find them.
+func (f InboxSearch) hits() (string, []any, error) {
+	filter, filterArgs, err := f.filter()
+	if err != nil {
+		return "", nil, err
+	}
+	var parts []string
+	var all []any
+	add := func(from, way, order string, args ...any) {
+		parts = append(parts, `SELECT * FROM (SELECT `+order+` AS seq FROM `+from+` WHERE `+way+filter+` ORDER BY `+order+` DESC LIMIT ?)`)
+		all = append(append(append(all, args...), filterArgs...), f.Limit)
+	}
+	if f.Text == "" {
+		switch {
+		case f.PatientID != "":
+			add(`inbox_patient d CROSS JOIN inbox i ON i.seq = d.seq`, `d.patient_id = ?`, `d.seq`, f.PatientID)
+		case f.Status != "" && f.Status != StatusReceived && (f.Status != StatusProcessed || f.Type == ""):
+			add(`inbox_outcome d CROSS JOIN inbox i ON i.seq = d.seq`, `d.status = ?`, `d.seq`, f.Status)
+		default:
+			add(`inbox i`, `1`, `i.seq`)
+		}
+		return parts[0], all, nil
+	}
+	if len(f.Text) >= shortID {
+		end := f.Text + "\U0010FFFF"
+		add(`inbox i`, `i.seq IN (SELECT seq FROM inbox WHERE message_id >= ? AND message_id < ?)`, `i.seq`, f.Text, end)
+		add(`inbox i`, `i.seq IN (SELECT seq FROM inbox WHERE request_id <> '' AND request_id >= ? AND request_id < ?)`, `i.seq`, f.Text, end)
+	} else {
+		add(`inbox i`, `i.message_id = ?`, `i.seq`, f.Text)
+		add(`inbox i`, `i.request_id <> '' AND i.request_id = ?`, `i.seq`, f.Text)
+	}
+	for _, t := range f.TextTypes {
+		add(`inbox i`, `i.type = ?`, `i.seq`, t)
+	}
+	match, args := wordsMatch("patient_search", f.Text)
+	add(`inbox i`, `i.seq IN (SELECT seq FROM inbox_patient WHERE patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`)))`, `i.seq`, args...)
+	return strings.Join(parts, " UNION "), all, nil
+}
+
+// filter is what every hit must fit, as conditions to follow another one.
+func (f InboxSearch) filter() (string, []any, error) {
+	var where strings.Builder
+	var args []any
+	add := func(clause string, more ...any) {
+		where.WriteString(" AND " + clause)
+		args = append(args, more...)
+	}
+	if f.Type != "" {
+		add("i.type = ?", f.Type)
+	}
+	switch f.Status {
+	case "":
+	case StatusReceived: // those after the last that the projector has taken
+		add("i.seq > (SELECT coalesce(max(seq), 0) FROM inbox_outcome)")
+	default:
+		add("EXISTS (SELECT 1 FROM inbox_outcome o WHERE o.seq = i.seq AND o.status = ?)", f.Status)
+	}
+	if f.PatientID != "" {
+		add("EXISTS (SELECT 1 FROM inbox_patient WHERE patient_id = ? AND seq = i.seq)", f.PatientID)
+	}
+	if f.RequestID != "" {
+		add("i.request_id <> '' AND i.request_id = ?", f.RequestID)
+	}
+	if !f.From.IsZero() || !f.To.IsZero() { // by number first, because the list is in that order
+		from, to := f.From.UnixMilli(), int64(1)<<62
+		if f.From.IsZero() {
+			from = -to
+		}
+		if !f.To.IsZero() {
+			to = f.To.UnixMilli()
+		}
+		const within = "(SELECT %s(seq) FROM inbox WHERE received_at >= ? AND received_at < ?)"
+		add("i.seq BETWEEN "+fmt.Sprintf(within, "min")+" AND "+fmt.Sprintf(within, "max")+" AND +i.received_at >= ? AND +i.received_at < ?", from, to, from, to, from, to)
+	}
+	if f.Before > 0 {
+		add("i.seq < ?", f.Before)
+	}
+	if f.Seqs != nil {
+		seqs, err := json.Marshal(f.Seqs)
+		if err != nil {
+			return "", nil, err
+		}
+		add("i.seq IN (SELECT value FROM json_each(?))", string(seqs))
+	}
+	return where.String(), args, nil
+}
+
+// mostTypes bounds how many types a list offers; the sender has about twenty.
+const mostTypes = 100
+
+// InboxTypes lists the types of the messages that came, in order, without those whose type could not be read.
+func (s Snapshot) InboxTypes(ctx context.Context) ([]string, error) {
+	rows, err := s.QueryContext(ctx, `WITH RECURSIVE t (type) AS (SELECT min(type) FROM inbox WHERE type > ''
+			UNION ALL SELECT (SELECT min(type) FROM inbox WHERE type > t.type) FROM t WHERE t.type IS NOT NULL)
+		SELECT type FROM t WHERE type IS NOT NULL LIMIT ?`, mostTypes)
+	if err != nil {
+		return nil, fmt.Errorf("listing types: %w", err)
+	}
+	return collect(rows, func(t *string) error { return rows.Scan(t) })
+}
+
+// InboxCounts counts the messages that somebody may have to look at, by status, and those that wait. Counting stops at
+// most.
+func (s Snapshot) InboxCounts(ctx context.Context, most int) (map[Status]int, error) {
+	out := map[Status]int{}
+	var unrecognized, malformed, failed, received int
+	const of = `(SELECT count(*) FROM (SELECT 1 FROM inbox_outcome WHERE status = ? LIMIT ?))`
+	err := s.QueryRowContext(ctx, `SELECT `+of+`, `+of+`, `+of+`,
+			(SELECT count(*) FROM (SELECT 1 FROM inbox WHERE seq > (SELECT coalesce(max(seq), 0) FROM inbox_outcome) LIMIT ?))`,
+		StatusUnrecognized, most, StatusMalformed, most, StatusFailed, most, most).Scan(&unrecognized, &malformed, &failed, &received)
+	if err != nil {
+		return nil, fmt.Errorf("counting messages: %w", err)
+	}
+	out[StatusUnrecognized], out[StatusMalformed], out[StatusFailed], out[StatusReceived] = unrecognized, malformed, failed, received
+	return out, nil
+}
+
+// InboxMessage is one message of the inbox without its body.
+type InboxMessage struct {
+	InboxRow
+	SHA256 []byte // of the first delivery's body
+}
+
+// Delivery is one further delivery of a message, without its body.
+type Delivery struct {
+	ID         int64
+	ReceivedAt time.Time
+	KeyID      string
+	Differs    bool  // from the first delivery's body
+	Size       int64 // bytes
+}
+
+// InboxMessage returns one message, or sql.ErrNoRows.
+func (s Snapshot) InboxMessage(ctx context.Context, seq int64) (InboxMessage, error) {
+	var m InboxMessage
+	list, err := s.InboxList(ctx, InboxSearch{Seqs: []int64{seq}, Limit: 1})
+	if err == nil && len(list) == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return m, err
+	}
+	m.InboxRow = list[0]
+	if err := s.QueryRowContext(ctx, `SELECT body_sha256 FROM inbox WHERE seq = ?`, seq).Scan(&m.SHA256); err != nil {
+		return m, err
+	}
+	return m, nil
+}
+
+// Deliveries lists the further deliveries of a message, the newest first.
+func (s Snapshot) Deliveries(ctx context.Context, seq int64, limit int) ([]Delivery, error) {
+	rows, err := s.QueryContext(ctx, `SELECT id, received_at, key_id, differs, body_size FROM inbox_repeat WHERE inbox_seq = ? ORDER BY id DESC LIMIT ?`, seq, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing deliveries: %w", err)
+	}
+	return collect(rows, func(d *Delivery) error {
+		var received sql.NullInt64
+		err := rows.Scan(&d.ID, &received, &d.KeyID, &d.Differs, &d.Size)
+		d.ReceivedAt = instant(received)
+		return err
+	})
+}
+
+// RepeatBody returns the body of a further delivery of message seq, as it came; sql.ErrNoRows where there is none, or
+// where it was the same as the first.
+func (s Snapshot) RepeatBody(ctx context.Context, seq, id int64) ([]byte, error) {
+	var stored []byte
+	var form int
+	err := s.QueryRowContext(ctx, `SELECT body, body_form FROM inbox_repeat WHERE id = ? AND inbox_seq = ? AND body IS NOT NULL`, id, seq).Scan(&stored, &form)
+	if err != nil {
+		return nil, err
+	}
+	return unpack(stored, form)
+}
+
+// Became is one thing that a message became.
+type Became struct {
+	Kind      string // notification, patient, file, identity
+	ID        string
+	PatientID string // "" = none
+	What      string // in the words of its kind: of a notification its kind, of a file its name
+	State     string // in the words of its kind
+	Reason    string
+}
+
+// becomes are the queries for what a message became. Each has the message's number as ?1 and the columns of [Became].
+var becomes = []string{
+	`SELECT 'notification', CAST(id AS TEXT), patient_id, kind, CAST(state AS TEXT), '' FROM notification WHERE inbox_seq = ?1`,
+	`SELECT 'patient', n.patient_id, n.patient_id, coalesce(p.name, ''), iif(p.id IS NULL, 'unknown', 'known'), '' FROM inbox_patient n LEFT JOIN patient p ON p.id = n.patient_id WHERE n.seq = ?1`,
+	`SELECT 'file', CAST(id AS TEXT), patient_id, name, state, reason FROM download WHERE inbox_seq = ?1`,
+	`SELECT 'identity', CAST(id AS TEXT), patient_id, proofed_id, '', '' FROM identity WHERE id = ?1`,
+}
+
+// Became lists what message seq became, in one statement.
+func (s Snapshot) Became(ctx context.Context, seq int64, limit int) ([]Became, error) {
+	rows, err := s.QueryContext(ctx, strings.Join(becomes, " UNION ALL ")+" LIMIT ?2", seq, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing what a message became: %w", err)
+	}
+	return collect(rows, func(b *Became) error {
+		return rows.Scan(&b.Kind, &b.ID, &b.PatientID, &b.What, &b.State, &b.Reason)
+	})
+}
+
+// SaveInboxPatients notes whom a message names, in place of what was noted before.
+func (tx *Tx) SaveInboxPatients(ctx context.Context, seq int64, patients []string) error {
+	if _, err := tx.exec(ctx, `DELETE FROM inbox_patient WHERE seq = ?`, seq); err != nil {
+		return fmt.Errorf("noting whom a message names: %w", err)
+	}
+	for _, id := range patients {
+		if _, err := tx.exec(ctx, `INSERT INTO inbox_patient (seq, patient_id) VALUES (?, ?) ON CONFLICT DO NOTHING`, seq, id); err != nil {
+			return fmt.Errorf("noting whom a message names: %w", err)
+		}
+	}
+	return nil
+}
+
+// Rejection is how many requests were refused for a reason in one hour.
+type Rejection struct {
+	Hour   time.Time
+	Reason string
+	N      int64
+}
+
+// Rejections lists what was refused since a time, oldest first.
+func (s Snapshot) Rejections(ctx context.Context, since time.Time) ([]Rejection, error) {
+	rows, err := s.QueryContext(ctx, `SELECT hour, reason, n FROM rejection WHERE hour >= ? ORDER BY hour, reason`, since.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("listing refused requests: %w", err)
+	}
+	return collect(rows, func(r *Rejection) error {
+		var hour sql.NullInt64
+		err := rows.Scan(&hour, &r.Reason, &r.N)
+		r.Hour = instant(hour)
+		return err
+	})
+}

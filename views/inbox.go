@@ -1,0 +1,272 @@
+package views
+
+import (
+	"net/url"
+	"strconv"
+)
+
+// InboxFilter is what the list of the inbox is narrowed to; it lives in the URL.
+type InboxFilter struct {
+	Type     string // "" = all
+	Status   string // "" = all
+	From, To string // days, YYYY-MM-DD; "" = open
+	Patient  string // Metriport id
+	Request  string
+	Text     string
+}
+
+const inboxPath = "/admin/inbox"
+
+// Query is the filter as URL parameters.
+func (f InboxFilter) Query() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{"type": f.Type, "status": f.Status, "from": f.From, "to": f.To, "patient": f.Patient, "request": f.Request, "q": f.Text} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q
+}
+
+// URL is the address of the list with this filter.
+func (f InboxFilter) URL() string { return address(inboxPath, f.Query()) }
+
+func (f InboxFilter) narrowed() bool { return f != InboxFilter{} }
+
+// detailed says whether one of the filters that are folded away is set.
+func (f InboxFilter) detailed() bool { return f.Type+f.From+f.To+f.Patient+f.Request != "" }
+
+// ofKind says whether the list shows all of a type, a status or both, which can be processed again.
+func (f InboxFilter) ofKind() bool {
+	return f.Type+f.Status != "" && f.Status != "received" && f == InboxFilter{Type: f.Type, Status: f.Status}
+}
+
+func (f InboxFilter) older(before int64) string {
+	return address(inboxPath, with(f.Query(), "before", decimal(before)))
+}
+
+func (f InboxFilter) statuses() []Choice {
+	return Choices(inboxPath, f.Query(), "status", f.Status, "", "All", "processed", "Processed", "received", "Waiting", "unrecognized", "Unrecognized", "malformed", "Malformed", "failed", "Failed")
+}
+
+func ofStatus(status string) string { return address(inboxPath, url.Values{"status": {status}}) }
+
+// Inbox is the content of the list of the inbox.
+type Inbox struct {
+	Frame
+	Filter     InboxFilter
+	Types      []string // that came
+	Tallies    []Tally
+	Jobs       []Job
+	Rows       []InboxRow
+	Older      bool
+	ToTop      bool
+	WebhookURL string
+}
+
+// Tally is how many messages of a status there are.
+type Tally struct {
+	Status string
+	N      string
+	None   bool
+}
+
+// InboxRow is one message of the inbox.
+type InboxRow struct {
+	Seq        int64
+	Type       string
+	Status     string // received, processed, unrecognized, malformed, failed
+	Error      string
+	MessageID  string
+	RequestID  string
+	Patient    Patient // the first it names; ID "" = nobody
+	Patients   int     // how many it names
+	Sent       Time    // may be unknown
+	Received   Time
+	Deliveries int
+	Size       string
+	FitsNot    bool // a live update only: does not fit the screen's filter
+}
+
+func (r InboxRow) htmlID() string { return "m-" + decimal(r.Seq) }
+func (r InboxRow) url() string    { return inboxPath + "/" + decimal(r.Seq) }
+
+func (r InboxRow) shownType() string {
+	if r.Type == "" {
+		return "type not readable"
+	}
+	return r.Type
+}
+
+// took is how long the message was under way.
+func (r InboxRow) took() string {
+	if !r.Sent.Known() {
+		return "sent time not sent"
+	}
+	if d := r.Received.Since(r.Sent); d != "" {
+		return "took " + d
+	}
+	return "sent later than received, by the sender's clock"
+}
+
+// statusLabel is the word for a status.
+func statusLabel(status string) string {
+	switch status {
+	case "received":
+		return "Waiting"
+	case "processed":
+		return "Processed"
+	case "unrecognized":
+		return "Unrecognized"
+	case "malformed":
+		return "Malformed"
+	case "failed":
+		return "Failed"
+	default:
+		return status
+	}
+}
+
+// Job is a wish to process messages again, and how far it is.
+type Job struct {
+	ID        int64
+	Kind      string // which messages, in words
+	By        string
+	Asked     Time
+	Ended     Time // unknown = it goes on
+	Done      int64
+	Total     int64
+	Processed int64 // understood now
+}
+
+func (j Job) htmlID() string { return "job-" + decimal(j.ID) }
+
+func (j Job) result() string {
+	text := decimal(j.Done) + " processed again"
+	if j.Done == 1 {
+		text = "1 processed again"
+	}
+	if other := j.Done - j.Processed; other > 0 {
+		return text + ", " + decimal(other) + " of them still not understood"
+	}
+	return text + ", all understood"
+}
+
+// InboxMessage is the content of one message's page.
+type InboxMessage struct {
+	Frame
+	InboxRow
+	OnlyPatient string // id of the patient where the message names exactly one
+	SHA256      string
+	Key         Key
+	Hint        string // what the status means and what to do; "" = nothing
+	Again       []InboxDelivery
+	Became      []Became
+	BecameMore  bool
+	Job         *Job // the last time it was processed again; nil = never
+	Body        Body
+	Delivery    int64 // whose body is shown; 0 = the first
+}
+
+func (m InboxMessage) rawURL(delivery int64) string {
+	to := m.url() + "/raw"
+	if delivery != 0 {
+		to += "?delivery=" + decimal(delivery)
+	}
+	return to
+}
+
+func (m InboxMessage) bodyURL(delivery int64) string {
+	to := m.url()
+	if delivery != 0 {
+		to += "?delivery=" + decimal(delivery)
+	}
+	return to + "#body"
+}
+
+// hiddenDeliveries is how many further deliveries are not listed.
+func (m InboxMessage) hiddenDeliveries() int { return m.Deliveries - 1 - len(m.Again) }
+
+// waitsAgain says whether the message is waiting to be processed again.
+func (m InboxMessage) waitsAgain() bool { return m.Job != nil && !m.Job.Ended.Known() }
+
+// Key is a webhook key by its fingerprint.
+type Key struct {
+	ID      string
+	InForce bool
+}
+
+func (k Key) state() string {
+	if k.InForce {
+		return "in force"
+	}
+	return "no longer in force"
+}
+
+// InboxDelivery is one further delivery of a message.
+type InboxDelivery struct {
+	ID      int64
+	At      Time
+	Key     Key
+	Differs bool
+	Size    string
+}
+
+// Became is one thing that a message became.
+type Became struct {
+	Label string // what sort of thing
+	Kind  string // of a notification
+	What  string
+	State string
+	URL   string // "" = it has no page
+}
+
+func (b Became) text() string {
+	if b.Kind != "" {
+		return kindLabel(b.Kind)
+	}
+	return b.What
+}
+
+// Body is what is shown of a body.
+type Body struct {
+	Size   string
+	Tree   *JSON  // nil where it is no JSON
+	Text   string // instead of Tree
+	Cut    bool   // there is more than is shown
+	Masked bool   // links are shown without their secret part
+	Copy   string // to be copied; "" = too large
+}
+
+// Kinds of JSON values, as far as they look different.
+const (
+	JSONObject = "object"
+	JSONArray  = "array"
+	JSONText   = "text"
+	JSONOther  = "other" // number, true, false, null
+)
+
+// JSON is one value of a body.
+type JSON struct {
+	Name     string
+	Named    bool
+	Kind     string
+	Text     string
+	Children []JSON
+	Open     bool
+}
+
+func (n JSON) count() string {
+	unit := "fields"
+	if n.Kind == JSONArray {
+		unit = "entries"
+	}
+	if len(n.Children) == 1 {
+		unit = map[string]string{JSONArray: "entry", JSONObject: "field"}[n.Kind]
+	}
+	return strconv.Itoa(len(n.Children)) + " " + unit
+}
+
+func inboxDayStarts(rows []InboxRow, i int) bool {
+	return i == 0 || rows[i].Received.DayKey() != rows[i-1].Received.DayKey()
+}
