@@ -312,22 +312,26 @@ func (s Snapshot) ImportRows(ctx context.Context, file ImportFile, f ImportRowFi
 // matchingImportRows finds where the rows with a text are first, and then reads those of the window.
 func (s Snapshot) matchingImportRows(ctx context.Context, download int64, f ImportRowFilter, from, n int) ([]ImportRow, int, error) {
 	where, args := f.clause(download)
-	found, err := s.QueryContext(ctx, `SELECT no FROM import_row WHERE `+where+` ORDER BY outcome, place LIMIT ?`, append(args, MostImportMatches+1)...)
+	rows, err := s.QueryContext(ctx, `SELECT no FROM import_row WHERE `+where+` ORDER BY outcome, place LIMIT ?`, append(args, MostImportMatches+1)...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("searching the rows of an import: %w", err)
 	}
-	nos, err := collect(found, func(no *int) error { return found.Scan(no) })
+	found, err := collect(rows, func(r *ImportRow) error { return rows.Scan(&r.No) })
 	if err != nil {
 		return nil, 0, err
 	}
-	total := len(nos)
-	nos = nos[:min(total, MostImportMatches)]
-	window, err := json.Marshal(nos[min(from, len(nos)):min(from+n, len(nos))])
+	total := len(found)
+	found = found[:min(total, MostImportMatches)]
+	var nos []int
+	for _, r := range found[min(from, len(found)):min(from+n, len(found))] {
+		nos = append(nos, r.No)
+	}
+	window, err := json.Marshal(nos)
 	if err != nil {
 		return nil, 0, err
 	}
-	rows, err := s.selectImportRows(ctx, "download_id = ? AND no IN (SELECT value FROM json_each(?)) ORDER BY outcome, place", []any{download, string(window)}, n)
-	return rows, total, err
+	list, err := s.selectImportRows(ctx, "download_id = ? AND no IN (SELECT value FROM json_each(?)) ORDER BY outcome, place", []any{download, string(window)}, n)
+	return list, total, err
 }
 
 // ImportRowsAfter lists up to n rows that fit f and follow a row; nil stands before the first.
@@ -374,10 +378,10 @@ func (s Snapshot) KnownPatients(ctx context.Context, ids []string) (map[string]b
 	if err != nil {
 		return nil, fmt.Errorf("looking for patients: %w", err)
 	}
-	found, err := collect(rows, func(id *string) error { return rows.Scan(id) })
+	patients, err := collect(rows, func(p *Patient) error { return rows.Scan(&p.ID) })
 	known := map[string]bool{}
-	for _, id := range found {
-		known[id] = true
+	for _, p := range patients {
+		known[p.ID] = true
 	}
 	return known, err
 }

@@ -139,6 +139,14 @@
     check();
   }).observe(box);
 
+  // To the ends at once: an animation over very many rows would be cut short by the rows that come in on its way.
+  box.addEventListener("keydown", (e) => {
+    const to = { Home: 0, End: box.scrollHeight }[e.key];
+    if (to === undefined || e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return;
+    e.preventDefault();
+    box.scrollTo({ top: to, behavior: "instant" });
+  });
+
   // Rows that are read while somebody looks at others would push them away: they are shown when asked for.
   function renew() {
     more.hidden = true;

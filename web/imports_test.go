@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -136,7 +137,11 @@ func TestImportOf100000Rows(t *testing.T) {
 		t.Errorf("the page begins with the rows %v, want the first failed ones %v", got, failed[:100])
 	}
 	last := numbersOf(window(t, b, id, fmt.Sprintf("from=%d&count=100", rows-3)))
-	if len(last) != 3 || last[2] != fmt.Sprint(rows) {
+	end := rows
+	for slices.Contains(failed, fmt.Sprint(end)) {
+		end--
+	}
+	if len(last) != 3 || last[2] != fmt.Sprint(end) {
 		t.Errorf("the table ends with the rows %v", last)
 	}
 	around := numbersOf(window(t, b, id, fmt.Sprintf("from=%d&count=4", len(failed)-2)))
@@ -276,7 +281,7 @@ func TestRebuildKeepsImports(t *testing.T) {
 					err = rows.Scan(into...)
 					out = append(out, fmt.Sprint(table, cells))
 				}
-				return err
+				return errors.Join(err, rows.Err())
 			}); err != nil {
 				t.Fatal(err)
 			}

@@ -183,7 +183,7 @@ func (x *Indexer) read(ctx context.Context, d db.Download) (err error) {
 	var ours databaseError
 	switch {
 	case err == nil, ctx.Err() != nil:
-		return nil //nolint:nilerr // what was called off goes on after the next start
+		return nil // what was called off goes on after the next start
 	case errors.As(err, &ours):
 		return ours.error
 	default:
