@@ -48,8 +48,6 @@ CREATE TABLE completeness_retry (
   error   TEXT    NOT NULL  -- why the sender refused; '' = it agreed
 ) STRICT;
 
--- For what came in the last days.
-
 -- For when each key was last heard.
 CREATE INDEX inbox_key ON inbox (key_id, seq);
 CREATE INDEX inbox_repeat_key ON inbox_repeat (key_id, id);
