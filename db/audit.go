@@ -15,6 +15,11 @@ const (
 	ActionPreview  Action = "preview"  // read a file on the screen
 	ActionCorrect  Action = "correct"  // set a name or birth date by hand
 	ActionExport   Action = "export"   // took a list as a file
+	ActionMark     Action = "mark"     // took a message, gave it back, or said that it was read or answered
+	ActionMatch    Action = "match"    // said whom an unmatched message is about
+	ActionUnmatch  Action = "unmatch"  // took that back
+	ActionCompare  Action = "compare"  // compared the inbox with the sender's list
+	ActionResend   Action = "resend"   // had the sender send again what failed
 	ActionSearch   Action = "search"   // looked for a patient; the words are not kept
 	ActionAgain    Action = "again"    // had messages processed again
 )

@@ -75,6 +75,37 @@ func (tx *Tx) AddDownload(ctx context.Context, d Download) error {
 	return nil
 }
 
+// Part is a file that came within another one.
+type Part struct {
+	Writer      int    // which of the writers that were given out has its content, from 1
+	Place       string // names it among the links of the message
+	Name        string
+	ClaimedType string
+}
+
+// AddStored adds a file that came within another one and is in the vault already: d has its place, purpose, names, types,
+// size, hash and File. Content that is stored already is kept once. It returns the vault's name that the row uses; "" where
+// the place is known and nothing changed.
+func (tx *Tx) AddStored(ctx context.Context, d Download) (file string, err error) {
+	same, err := tx.StoredContent(ctx, d.SHA256)
+	if err != nil {
+		return "", err
+	}
+	if same != "" {
+		d.File = same
+	}
+	result, err := tx.exec(ctx, `INSERT INTO download (inbox_seq, place, patient_id, purpose, name, claimed_type, claimed_size, url, expires_at, state, queued_at, ended_at, size, sniffed_type, sha256, file)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', ?8, 'stored', ?8, ?8, ?7, ?9, ?10, ?11) ON CONFLICT (inbox_seq, place) DO NOTHING`,
+		d.InboxSeq, d.Place, d.PatientID, d.Purpose, d.Name, d.ClaimedType, d.Size, tx.Now, d.SniffedType, d.SHA256, d.File)
+	if err != nil {
+		return "", fmt.Errorf("adding a stored file: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return "", err
+	}
+	return d.File, tx.changedDownload(ctx, d)
+}
+
 // RenewDownload gives a download that is not stored a fresh link, from a repeated delivery, and queues it again. One that
 // waits keeps a link that lives longer. One that is being fetched goes on with its old link; where that fails,
 // [Tx.EndDownload] sees the fresh one.
@@ -141,6 +172,14 @@ func (tx *Tx) RetryDownload(ctx context.Context, d Download, reason string, at t
 func (tx *Tx) TouchDownload(ctx context.Context, d Download) error { return tx.changedDownload(ctx, d) }
 
 func (tx *Tx) changedDownload(ctx context.Context, d Download) error {
+	if d.Purpose == PurposeMessage || d.Purpose == PurposeAttachment {
+		if err := tx.changedItem(ctx, TopicMessages, d.InboxSeq, d.PatientID); err != nil {
+			return err
+		}
+	}
+	if d.Purpose == PurposeImport {
+		return tx.changedImport(ctx, d.InboxSeq)
+	}
 	return tx.changed(ctx, d.PatientID, d.NotificationID)
 }
 
@@ -164,11 +203,13 @@ func (tx *Tx) SaveRecord(ctx context.Context, downloadID int64, facts []byte) er
 // needs any more.
 func (tx *Tx) RemoveDownloads(ctx context.Context, before time.Time, n int) ([]string, error) {
 	rows, err := tx.query(ctx, `UPDATE download SET state = 'removed', sha256 = NULL WHERE id IN
-		(SELECT id FROM download WHERE state = 'stored' AND ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING file, patient_id, notification_id`, millis(before), n)
+		(SELECT id FROM download WHERE state = 'stored' AND ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING file, inbox_seq, purpose, patient_id, notification_id`, millis(before), n)
 	if err != nil {
 		return nil, fmt.Errorf("removing old files: %w", err)
 	}
-	gone, err := collect(rows, func(d *Download) error { return rows.Scan(&d.File, &d.PatientID, &d.NotificationID) })
+	gone, err := collect(rows, func(d *Download) error {
+		return rows.Scan(&d.File, &d.InboxSeq, &d.Purpose, &d.PatientID, &d.NotificationID)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("removing old files: %w", err)
 	}

@@ -101,9 +101,9 @@ func (s Snapshot) Proofings(ctx context.Context, f ProofingFilter) ([]Proofing, 
 		add("EXISTS (SELECT 1 FROM identity s WHERE " + sameProofing + " AND s.id <> i.id)")
 	}
 	if f.Text != "" {
-		match, more := patientMatch(f.Text)
+		match, more := wordsMatch("patient_search", f.Text)
 		either := "i.patient_id IN (SELECT id FROM patient WHERE no IN (" + match + "))"
-		if words, wordArgs, ok := wordsMatch(SearchIdentity, f.Text); ok {
+		if words, wordArgs, ok := kindMatch(SearchIdentity, f.Text); ok {
 			either += " OR i.id IN (SELECT CAST(key AS INTEGER) FROM search_entry WHERE no IN (SELECT rowid FROM search_words WHERE " + words + "))"
 			more = append(more, wordArgs...)
 		}

@@ -97,7 +97,7 @@ func (f InboxSearch) hits() (string, []any, error) {
 	for _, t := range f.TextTypes {
 		add(`inbox i`, `i.type = ?`, `i.seq`, t)
 	}
-	match, args := patientMatch(f.Text)
+	match, args := wordsMatch("patient_search", f.Text)
 	add(`inbox i`, `i.seq IN (SELECT seq FROM inbox_patient WHERE patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`)))`, `i.seq`, args...)
 	return strings.Join(parts, " UNION "), all, nil
 }
@@ -254,6 +254,9 @@ var becomes = []string{
 	`SELECT 'notification', CAST(id AS TEXT), patient_id, kind, CAST(state AS TEXT), '' FROM notification WHERE inbox_seq = ?1`,
 	`SELECT 'patient', n.patient_id AS id, n.patient_id AS patient, coalesce(p.name, ''), iif(p.id IS NULL, 'unknown', 'known'), '' FROM inbox_patient n LEFT JOIN patient p ON p.id = n.patient_id WHERE n.seq = ?1`,
 	`SELECT 'file', CAST(id AS TEXT), patient_id, name, state, reason FROM download WHERE inbox_seq = ?1`,
+	`SELECT 'message', CAST(id AS TEXT), patient_id, subject, '', '' FROM mail WHERE id = ?1 AND box = 'in'`,
+	`SELECT 'sent', CAST(mail_id AS TEXT), patient_id, '', status, '' FROM mail_status WHERE inbox_seq = ?1`,
+	`SELECT 'import', j.id, '', j.id, e.state, '' FROM import_event e JOIN import_job j ON j.no = e.job_no WHERE e.inbox_seq = ?1`,
 	`SELECT 'identity', CAST(id AS TEXT), patient_id, proofed_id, '', '' FROM identity WHERE id = ?1`,
 }
 

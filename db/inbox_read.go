@@ -130,6 +130,16 @@ func (s Snapshot) Body(ctx context.Context, seq int64) ([]byte, error) {
 	return unpack(stored, form)
 }
 
+// Body is [Snapshot.Body], for writers.
+func (tx *Tx) Body(ctx context.Context, seq int64) ([]byte, error) {
+	var stored []byte
+	var form int
+	if err := tx.row(ctx, `SELECT body, body_form FROM inbox WHERE seq = ?`, seq).Scan(&stored, &form); err != nil {
+		return nil, err
+	}
+	return unpack(stored, form)
+}
+
 // Repeat is a further delivery of a message.
 type Repeat struct {
 	ID         int64

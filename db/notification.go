@@ -211,7 +211,7 @@ func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]No
 		add("n.patient_id = ?", f.PatientID)
 	}
 	if f.Text != "" {
-		match, more := patientMatch(f.Text)
+		match, more := wordsMatch("patient_search", f.Text)
 		add(`(n.patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`))
 			OR n.facility IN (SELECT name FROM facility WHERE name LIKE ? ESCAPE '\'))`, append(more, "%"+escapeLike(f.Text)+"%")...)
 	}

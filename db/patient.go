@@ -207,7 +207,7 @@ func (p Patient) Key() PatientKey { return PatientKey{LastEvent: p.LastEvent.Uni
 func (s Snapshot) Patients(ctx context.Context, f PatientFilter) ([]Patient, error) {
 	where, args := []string{"1"}, []any{}
 	if f.Text != "" {
-		clause, more := patientMatch(f.Text)
+		clause, more := wordsMatch("patient_search", f.Text)
 		where, args = append(where, "p.no IN ("+clause+")"), append(args, more...)
 	}
 	if f.Before != (PatientKey{}) {
@@ -221,8 +221,8 @@ func (s Snapshot) Patients(ctx context.Context, f PatientFilter) ([]Patient, err
 	return collect(rows, func(p *Patient) error { return p.scan(rows) })
 }
 
-// patientMatch is a subquery for the numbers of the patients whose name or ids hold every word of text.
-func patientMatch(text string) (string, []any) {
+// wordsMatch is a subquery for the numbers of the rows whose words in a search table hold every word of text.
+func wordsMatch(table, text string) (string, []any) {
 	var match, like []string
 	var args, short []any
 	for _, word := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
@@ -234,13 +234,13 @@ func patientMatch(text string) (string, []any) {
 	}
 	var where []string
 	if len(match) > 0 {
-		where, args = append(where, "patient_search MATCH ?"), append(args, strings.Join(match, " AND "))
+		where, args = append(where, table+" MATCH ?"), append(args, strings.Join(match, " AND "))
 	}
 	where, args = append(where, like...), append(args, short...)
 	if len(where) == 0 {
 		where = []string{"1"}
 	}
-	return "SELECT rowid FROM patient_search WHERE " + strings.Join(where, " AND "), args
+	return "SELECT rowid FROM " + table + " WHERE " + strings.Join(where, " AND "), args
 }
 
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

@@ -9,6 +9,8 @@ import (
 
 // projections are the tables that are made from the inbox, in an order that respects their references.
 var projections = []string{"notification", "stay", "facility", "patient_search", "patient_statement", "patient_alias", "patient",
+	"mail", "mail_status", "mail_search",
+	"import_event", "import_job",
 	"identity", "search_words", "search_entry", "inbox_patient", "inbox_outcome", "cursor"}
 
 // DropProjections empties everything that is made from the inbox, and tells every screen to start again.

@@ -80,7 +80,7 @@ func (tx *Tx) changedPatient(ctx context.Context, patientID string) error {
 			return err
 		}
 	}
-	return nil
+	return tx.changedMailOf(ctx, patientID)
 }
 
 // CorrectPatient sets a field of a patient (name, birth_date) by hand; "" takes the correction back. A correction wins

@@ -13,6 +13,9 @@ import (
 const (
 	SearchFacility = "facility" // key: its name
 	SearchIdentity = "identity" // key: the proofing's number
+	SearchMessage  = "message"  // key: the number of a message that came in
+	SearchSent     = "sent"     // key: the number of a message that the practice sent
+	SearchImport   = "import"   // key: the job's id
 )
 
 // Index makes a thing findable by words: a new one, or one that is named by other words now. The first line of words is
@@ -53,7 +56,7 @@ type Hit struct {
 // Search lists the things of a kind whose words hold every word of text, those indexed last first. It finds nothing for
 // a text without a word of three characters.
 func (s Snapshot) Search(ctx context.Context, kind, text string, limit int) ([]Hit, error) {
-	match, args, ok := wordsMatch(kind, text)
+	match, args, ok := kindMatch(kind, text)
 	if !ok {
 		return nil, nil
 	}
@@ -78,9 +81,9 @@ func searchWords(text string) []string {
 	return words[:min(len(words), mostWords)]
 }
 
-// wordsMatch is a condition on search_words for the things of a kind that hold every word of text; false where no word
+// kindMatch is a condition on search_words for the things of a kind that hold every word of text; false where no word
 // is long enough to be looked for.
-func wordsMatch(kind, text string) (where string, args []any, ok bool) {
+func kindMatch(kind, text string) (where string, args []any, ok bool) {
 	match := []string{`kind : "` + kindWord(kind) + `"`}
 	var like []string
 	var short []any

@@ -318,19 +318,19 @@
   });
 
   // ---- times ------------------------------------------------------------------------------------------------------
-  function ago(ms) {
+  function long(ms) {
     const s = Math.floor(ms / 1000);
-    if (s < 45) return "just now";
-    if (s < 60) return `${s} s ago`;
-    if (s < 3600) return `${Math.floor(s / 60)} min ago`;
-    if (s < 172800) return `${Math.floor(s / 3600)} h ago`;
-    return `${Math.floor(s / 86400)} days ago`;
+    if (s < 60) return `${s} s`;
+    if (s < 3600) return `${Math.floor(s / 60)} min`;
+    if (s < 172800) return `${Math.floor(s / 3600)} h`;
+    return `${Math.floor(s / 86400)} days`;
   }
+  const ago = (ms) => ms < 45000 ? "just now" : `${long(ms)} ago`;
   setInterval(() => {
     for (const t of document.querySelectorAll("time[data-ago]")) {
       const ms = Date.now() - Date.parse(t.dateTime);
       if (ms < 0) continue;
-      const text = ago(ms);
+      const text = t.hasAttribute("data-lasting") ? long(ms) : ago(ms);
       if (t.textContent !== text) t.textContent = text;
     }
   }, 20000);
@@ -436,8 +436,11 @@
     handle(to).focus();
     to.scrollIntoView({ block: "nearest" });
   }
+  // A key works on the row that has the focus, else on what the whole page is about.
   function press(end) {
-    document.activeElement.closest?.(".row")?.querySelector(`[id$="-${end}"]`)?.click();
+    const button = `[id$="-${end}"]`;
+    const row = document.activeElement.closest?.(".row");
+    (row && $(button, row) || $(`[data-keys] ${button}`))?.click();
   }
 
   const go = { f: "/", p: "/patients", m: "/messages", i: "/imports", r: "/records", d: "/identity" };
@@ -452,11 +455,12 @@
     switch (e.key) {
       case "j": move(1); break;
       case "k": move(-1); break;
+      case "a": press("assign"); break;
       case "s": press("seen"); break;
       case "e": press("done"); break;
       case "u": press("undo"); break;
       case "g": wentG = Date.now(); break;
-      case "f": $("[data-search]")?.focus(); e.preventDefault(); break;
+      case "f": $("[data-search], [data-match]")?.focus(); e.preventDefault(); break;
       case "/": finder?.showModal(); e.preventDefault(); break;
       case "?": $("#keys")?.showModal(); break;
     }

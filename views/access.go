@@ -16,6 +16,7 @@ type Connection struct {
 	Local      bool     // the URL works on this computer only
 	Keys       []string // fingerprints of the keys in force
 	Refused    int64    // requests refused since the start for their signature
+	LastPing   Time
 }
 
 func (c Connection) keys() string {

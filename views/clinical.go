@@ -176,6 +176,7 @@ func Bytes(n int64) string {
 type Preview struct {
 	Frame
 	File     FileRow
+	Message  int64   // the secure message it came with; 0 = none
 	Patient  Patient // ID "" = none
 	Note     string  // what is left out; "" = nothing
 	Sections []Section

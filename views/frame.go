@@ -23,6 +23,7 @@ type Live struct {
 	URL       string // of the socket, with the page's filter and the number of the last change it shows; "" = not live
 	Seq       int64
 	New       int // notifications nobody has seen, up to [MostNew]
+	Unread    int // messages nobody has read, up to [MostNew]
 	LastEvent Time
 	Alerts    []string // what everybody must know now, such as a full disk
 }
@@ -30,14 +31,14 @@ type Live struct {
 // MostNew is where counting what is new stops.
 const MostNew = 999
 
-func (l Live) newCount() string {
+func countUpTo(n int) string {
 	switch {
-	case l.New == 0:
+	case n == 0:
 		return ""
-	case l.New >= MostNew:
+	case n >= MostNew:
 		return strconv.Itoa(MostNew) + "+"
 	default:
-		return strconv.Itoa(l.New)
+		return strconv.Itoa(n)
 	}
 }
 

@@ -27,9 +27,6 @@ func (f IdentityFilter) older(before int64) string {
 	return address(identityPath, with(f.Query(), "before", decimal(before)))
 }
 
-// Field is a field of a message by its name.
-type Field struct{ Name, Value string }
-
 // Proofing is one finished identity proofing.
 type Proofing struct {
 	ID        int64
@@ -71,7 +68,7 @@ func (p Proofing) some() string {
 	const few = 3
 	var parts []string
 	for _, f := range p.Data[:min(len(p.Data), few)] {
-		parts = append(parts, f.Name+": "+f.Value)
+		parts = append(parts, f.Name+": "+f.Text)
 	}
 	return strings.Join(parts, " · ")
 }

@@ -96,6 +96,7 @@ type PatientDetail struct {
 	Fills       []FillRow
 	Tests       []Test
 	Summaries   []Summary
+	Messages    []MessageRow
 	Files       []FileRow
 	Records     []FileRow // behind the notifications
 	Proofings   []Proofing

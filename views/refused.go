@@ -40,10 +40,10 @@ func (p Refused) choices() []Choice {
 
 // Size of the chart, in its own units.
 const (
-	chartWidth  = 720
-	chartHeight = 160
-	chartFoot   = 20
-	chartHead   = 16
+	refusedWidth  = 720
+	refusedHeight = 160
+	refusedFoot   = 20
+	refusedHead   = 16
 )
 
 // tone is the class of a series: its colour and its pattern.
@@ -69,15 +69,15 @@ func (p Refused) bars() []bar {
 	if most == 0 {
 		return nil
 	}
-	step := float64(chartWidth) / float64(len(p.At))
+	step := float64(refusedWidth) / float64(len(p.At))
 	var out []bar
 	for i := range p.At {
-		top := float64(chartHeight - chartFoot)
+		top := float64(refusedHeight - refusedFoot)
 		for k, s := range p.Series {
 			if s.N[i] == 0 {
 				continue
 			}
-			h := max(float64(s.N[i])/float64(most)*(chartHeight-chartFoot-chartHead), 2)
+			h := max(float64(s.N[i])/float64(most)*(refusedHeight-refusedFoot-refusedHead), 2)
 			top -= h
 			out = append(out, bar{X: unit(float64(i)*step + step*0.15), Y: unit(top), W: unit(step * 0.7), H: unit(h), Class: tone(k)})
 		}
@@ -89,7 +89,7 @@ type tick struct{ X, Text string }
 
 // ticks are the labels below: at most about eight, however many days.
 func (p Refused) ticks() []tick {
-	step := float64(chartWidth) / float64(len(p.At))
+	step := float64(refusedWidth) / float64(len(p.At))
 	every := (len(p.At) + 7) / 8
 	var out []tick
 	for i := 0; i < len(p.At); i += every {

@@ -79,6 +79,9 @@ func (t Time) Ago() string {
 	return Long(d) + " ago"
 }
 
+// Lasting is how long what began at the instant has been going on.
+func (t Time) Lasting() string { return Long(max(t.clock.Now.Sub(t.t), 0)) }
+
 // Day is the day heading, and DayKey its machine form.
 func (t Time) Day() string {
 	l, now := t.local(), t.clock.local()

@@ -125,7 +125,7 @@ func (s *Server) connection(c *fiber.Ctx) (views.Connection, error) {
 	}
 	l.URL = liveURL("connection", l.Seq, nil)
 	p := s.connectionState(l)
-	p.Frame = s.frame(c, "Connection", "/setup", l)
+	p.Frame = s.frame(c, "Connection", "/admin/system", l)
 	return p, nil
 }
 

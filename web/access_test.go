@@ -63,6 +63,26 @@ func matrix() []entry {
 		{`"/patients/:id"`, "GET", "/patients/p-1", nil, signed(led, in), "/login?next=%2Fpatients%2Fp-1"},
 		{`"/patients/:id"`, "GET", "/patients/nobody", nil, signed(led, found), "/login?next=%2Fpatients%2Fnobody"},
 		{`"/patients/:id/correct"`, "POST", "/patients/p-1/correct", url.Values{"birth_date": {"never"}}, [4]int{401, no, 422, 422}, ""},
+		{`"/messages"`, "GET", "/messages?state=all", nil, signed(led, in), "/login?next=%2Fmessages"},
+		{`"/messages"`, "GET", "/messages?box=outbound&q=" + canary, nil, signed(led, in), "/login?next=%2Fmessages"},
+		{`"/messages"`, "GET", "/messages?box=nothing", nil, signed(led, found), "/login?next=%2Fmessages"},
+		{`"/messages"`, "GET", "/messages?box=outbound&by=me", nil, signed(led, found), "/login?next=%2Fmessages"},
+		{`"/messages/:id"`, "GET", "/messages/2", nil, signed(led, in), "/login?next=%2Fmessages%2F2"},
+		{`"/messages/:id"`, "GET", "/messages/3", nil, signed(led, found), "/login?next=%2Fmessages%2F3"},
+		{`"/messages/:id/mark"`, "POST", "/messages/2/mark", url.Values{"do": {"answered"}}, [4]int{401, no, led, led}, ""},
+		{`"/messages/:id/mark"`, "POST", "/messages/2/mark", url.Values{"do": {"sold"}}, [4]int{401, no, 422, 422}, ""},
+		{`"/messages/:id/mark"`, "POST", "/messages/2/mark", url.Values{"do": {"assign"}, "known": {"x"}}, [4]int{401, no, 422, 422}, ""},
+		{`"/messages/:id/mark"`, "POST", "/messages/3/mark", url.Values{"do": {"answered"}}, [4]int{401, no, found, found}, ""},
+		{`"/messages/:id/match"`, "GET", "/messages/2/match?q=p", nil, [4]int{led, no, in, in}, "/login?next=%2Fmessages%2F2%2Fmatch"},
+		{`"/messages/:id/match"`, "POST", "/messages/2/match", url.Values{"patient": {"nobody"}}, [4]int{401, no, found, found}, ""},
+		{`"/messages/:id/match"`, "POST", "/messages/2/match", nil, [4]int{401, no, 422, 422}, ""},
+		{`"/messages/sent/:id"`, "GET", "/messages/sent/3", nil, signed(led, in), "/login?next=%2Fmessages%2Fsent%2F3"},
+		{`"/messages/sent/:id"`, "GET", "/messages/sent/2", nil, signed(led, found), "/login?next=%2Fmessages%2Fsent%2F2"},
+		{`"/imports"`, "GET", "/imports", nil, signed(led, in), "/login?next=%2Fimports"},
+		{`"/imports"`, "GET", "/imports?state=nothing", nil, signed(led, found), "/login?next=%2Fimports"},
+		{`"/imports/:id"`, "GET", "/imports/nothing", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing"},
+		{`"/imports/:id/rows"`, "GET", "/imports/nothing/rows", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing%2Frows"},
+		{`"/imports/:id/rows/:row"`, "GET", "/imports/nothing/rows/1", nil, signed(led, found), "/login?next=%2Fimports%2Fnothing%2Frows%2F1"},
 		{`"/files/:id"`, "GET", "/files/1", nil, signed(led, found), "/login?next=%2Ffiles%2F1"},
 		{`"/files/:id/preview"`, "GET", "/files/1/preview", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fpreview"},
 		{`"/search"`, "GET", "/search", nil, signed(led, in), "/login?next=%2Fsearch"},
@@ -70,7 +90,7 @@ func matrix() []entry {
 		{`"/identity"`, "GET", "/identity", nil, signed(led, in), "/login?next=%2Fidentity"},
 		{`"/identity"`, "GET", "/identity?q=" + canary, nil, signed(led, in), "/login?next=%2Fidentity"},
 		{`"/identity"`, "GET", "/identity?who=else", nil, signed(led, found), "/login?next=%2Fidentity"},
-		{`"/identity/:id"`, "GET", "/identity/2", nil, signed(led, in), "/login?next=%2Fidentity%2F2"},
+		{`"/identity/:id"`, "GET", "/identity/4", nil, signed(led, in), "/login?next=%2Fidentity%2F4"},
 		{`"/identity/:id"`, "GET", "/identity/1", nil, signed(led, found), "/login?next=%2Fidentity%2F1"},
 		{`"/admin/inbox"`, "GET", "/admin/inbox", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox"},
 		{`"/admin/inbox"`, "GET", "/admin/inbox?q=" + canary, nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox"},
@@ -81,6 +101,11 @@ func matrix() []entry {
 		{`"/admin/inbox/:seq/again"`, "POST", "/admin/inbox/1/again", url.Values{}, [4]int{401, no, no, led}, ""},
 		{`"/admin/inbox/again"`, "POST", "/admin/inbox/again", url.Values{"status": {"lost"}}, [4]int{401, no, no, 422}, ""},
 		{`"/files/:id/spreadsheet"`, "GET", "/files/1/spreadsheet", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fspreadsheet"},
+		{"systemPath", "GET", "/admin/system", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem"},
+		{"completenessPath", "GET", completenessPage, nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},
+		{"completenessPath", "GET", completenessPage + "?format=csv", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},
+		{`completenessPath + "/check"`, "POST", completenessPage + "/check", nil, [4]int{401, no, no, 409}, ""}, // no API key is set
+		{`completenessPath + "/retry"`, "POST", completenessPage + "/retry", nil, [4]int{401, no, no, 409}, ""},
 		{`"/live"`, "GET", "/live?view=feed&since=0", nil, signed(led, 426), "/login?next=%2Flive"},
 		{"", "GET", "/nothing", nil, all(found), ""},
 		{"", "GET", "/admin", nil, all(found), ""},
@@ -101,7 +126,9 @@ func matrix() []entry {
 func TestWhoMayDoWhat(t *testing.T) {
 	s := webtest.Start(t)
 	s.Post(t, []byte(message("a", "patient.admit")))
-	s.Post(t, []byte(message("b", "ias.identity.verified")))
+	s.Post(t, []byte(`{"meta":{"messageId":"b","type":"message.received"},"payload":{"subject":"`+canary+`"}}`))
+	s.Post(t, []byte(`{"meta":{"messageId":"c","type":"message.status"},"payload":{"id":"c","patientId":"p-1","status":"failed"}}`))
+	s.Post(t, []byte(message("d", "ias.identity.verified")))
 	s.Settled(t)
 	browsers := []*webtest.Browser{s.Browser(), s.SignedIn(t, "viewer@clinic.example", db.Viewer), s.SignedIn(t, "coordinator@clinic.example", db.Coordinator), s.SignedIn(t, "admin@clinic.example", db.Admin)}
 
@@ -112,13 +139,23 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"view=patient&id=p-1&since=0":    {401, 101, 101, 101},
 		"view=connection&since=0":        {401, 403, 403, 101},
 		"view=identity&since=0":          {401, 101, 101, 101},
-		"view=proofing&id=2&since=0":     {401, 101, 101, 101},
+		"view=proofing&id=4&since=0":     {401, 101, 101, 101},
 		"view=proofing&id=1&since=0":     {401, 404, 404, 404},
 		"view=inbox&since=0":             {401, 403, 403, 101},
 		"view=inbox-message&seq=1":       {401, 403, 403, 101},
 		"view=inbox-message&seq=77":      {401, 403, 403, 404},
+		"view=imports&since=0":           {401, 101, 101, 101},
+		"view=imports&state=no&since=0":  {401, 404, 404, 404},
+		"view=import&id=nothing&since=0": {401, 404, 404, 404},
+		"view=completeness&since=0":      {401, 403, 403, 101},
+		"view=system&since=0":            {401, 403, 403, 101},
 		"view=patient&id=nobody&since=9": {401, 404, 404, 404},
 		"view=nothing&since=0":           {401, 404, 404, 404},
+		"view=messages&since=0":          {401, 101, 101, 101},
+		"view=messages&box=nothing":      {401, 404, 404, 404},
+		"view=message&id=2&since=0":      {401, 101, 101, 101},
+		"view=message&id=3&since=0":      {401, 404, 404, 404},
+		"view=sent-message&id=3&since=0": {401, 101, 101, 101},
 	} {
 		for i, b := range browsers {
 			conn, resp, err := dial(t.Context(), s, b, query)

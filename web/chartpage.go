@@ -23,6 +23,7 @@ const (
 	mostLabs      = 200 // notifications that trends are drawn from
 	mostFiles     = 200
 	mostSummaries = 5
+	mostMail      = 100
 )
 
 // clinical reads what the records of a patient say: drugs, results with their trend, documents, summaries.

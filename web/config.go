@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"carebell/views"
 	"carebell/web/intake"
 )
 
@@ -28,8 +29,11 @@ type Config struct {
 	DataDir        string        // where downloads are kept
 	DataKey        string        // they are encrypted with; "" = the key file in DataDir
 	DownloadHosts  []string      // host:port that links may lead to beside the sender's own
-	APIKey         string        // of the sender's API, for fresh links; "" = none
+	APIKey         string        // of the sender's API, for fresh links and the proof of completeness; "" = none
+	APIURL         *url.URL      // of the sender's API; nil = none, so no proof of completeness
 	KeepFiles      time.Duration // how long downloads are kept; 0 = for ever
+
+	Settings []views.SettingRow // as they are shown to admins, secrets masked
 }
 
 // secure says whether browsers reach the server over TLS.

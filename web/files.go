@@ -66,6 +66,9 @@ func (s *Server) storedDownload(c *fiber.Ctx) (d db.Download, err error) {
 	}
 	err = s.db.Read(c.UserContext(), func(v db.Snapshot) (err error) {
 		d, err = v.Download(c.UserContext(), id)
+		if err == nil && d.PatientID == "" { // a person may have matched the message that it came with
+			d.PatientID, err = v.MailPatient(c.UserContext(), d.InboxSeq)
+		}
 		return err
 	})
 	if err == nil && d.State != db.FetchStored {

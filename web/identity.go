@@ -109,7 +109,7 @@ func shownFields(list []db.Field) []views.Field {
 	for i, f := range list {
 		name, _ := maskLinks(visible(f.Name))
 		value, _ := maskLinks(visible(f.Value))
-		out[i] = views.Field{Name: name, Value: value}
+		out[i] = views.Field{Name: name, Text: value}
 	}
 	return out
 }
@@ -137,7 +137,7 @@ func (s *Server) exportIdentities(c *fiber.Ctx, f views.IdentityFilter) error {
 func inOneLine(list []views.Field) string {
 	parts := make([]string, len(list))
 	for i, f := range list {
-		parts[i] = f.Name + ": " + f.Value
+		parts[i] = f.Name + ": " + f.Text
 	}
 	return strings.Join(parts, "; ")
 }

@@ -241,7 +241,7 @@ func (s *Server) changedInbox(ctx context.Context, v db.Snapshot, f views.InboxF
 	if u.TooMany {
 		p, err = s.inboxRows(ctx, v, f, types, 0)
 	} else {
-		p.Rows, err = s.changedMessages(ctx, v, s.inboxSearch(f, types), u.Rows)
+		p.Rows, err = s.changedWebhooks(ctx, v, s.inboxSearch(f, types), u.Rows)
 	}
 	if err != nil {
 		return p, err
@@ -249,8 +249,8 @@ func (s *Server) changedInbox(ctx context.Context, v db.Snapshot, f views.InboxF
 	return p, s.inboxState(ctx, v, &p)
 }
 
-// changedMessages reads the rows behind changes and marks those that do not fit the filter.
-func (s *Server) changedMessages(ctx context.Context, v db.Snapshot, search db.InboxSearch, changes []db.Change) ([]views.InboxRow, error) {
+// changedWebhooks reads the rows behind changes and marks those that do not fit the filter.
+func (s *Server) changedWebhooks(ctx context.Context, v db.Snapshot, search db.InboxSearch, changes []db.Change) ([]views.InboxRow, error) {
 	var seqs []int64
 	for _, c := range changes {
 		if c.Item != 0 && !slices.Contains(seqs, c.Item) {

@@ -145,6 +145,15 @@ var becomes = map[string]func(s *Server, b db.Became) views.Became{
 		}
 		return out
 	},
+	"message": func(_ *Server, b db.Became) views.Became {
+		return views.Became{Label: "Message", What: orMissing(visible(b.What), "Subject not sent"), State: "received", URL: "/messages/" + b.ID}
+	},
+	"sent": func(_ *Server, b db.Became) views.Became {
+		return views.Became{Label: "Sent message", What: "Delivery status", State: orMissing(visible(b.State), "status not sent"), URL: "/messages/sent/" + b.ID}
+	},
+	"import": func(_ *Server, b db.Became) views.Became {
+		return views.Became{Label: "Import", What: visible(b.ID), State: orMissing(visible(b.State), "state not sent"), URL: "/imports/" + url.PathEscape(b.ID)}
+	},
 	"identity": func(_ *Server, b db.Became) views.Became {
 		return views.Became{Label: "Identity proof", What: orMissing(visible(b.What), "proofed identity id not sent"), State: "verified", URL: "/identity/" + b.ID}
 	},
@@ -251,8 +260,8 @@ func (s *Server) again(c *fiber.Ctx) error {
 	return render(c, views.InboxMessageState(p))
 }
 
-// messageScreen is a message's page as an open page.
-func (s *Server) messageScreen(seq int64) live.Screen {
+// inboxMessageScreen is a message's page as an open page.
+func (s *Server) inboxMessageScreen(seq int64) live.Screen {
 	return s.screenOf("inbox-message "+strconv.FormatInt(seq, 10), func(c db.Change) bool { return c.Topic == db.TopicInbox && c.Item == seq },
 		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
 			var p views.InboxMessage

@@ -72,6 +72,29 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return err
 		})
 		return s.patientScreen(id, canMark), err
+	case "messages":
+		f, err := messageFilter(c)
+		x, _ := who(c)
+		return s.messagesScreen(f, readerOf(x)), err
+	case "message":
+		x, _ := who(c)
+		return s.mailScreen(c, db.Inbound, readerOf(x))
+	case "sent-message":
+		return s.mailScreen(c, db.Outbound, reader{})
+	case "imports":
+		f, err := importFilter(c)
+		return s.importsScreen(f), err
+	case "import":
+		f, err := rowFilter(c)
+		if err != nil {
+			return live.Screen{}, err
+		}
+		var job db.Import
+		err = s.db.Read(c.UserContext(), func(v db.Snapshot) (err error) {
+			job, err = v.Import(c.UserContext(), c.Query("id"))
+			return err
+		})
+		return s.importScreen(job.No, job.ID, f), err
 	case "status":
 		return s.statusScreen(view, views.Status), nil
 	case "connection":
@@ -108,7 +131,15 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			_, err := v.InboxMessage(c.UserContext(), seq)
 			return err
 		})
-		return s.messageScreen(seq), err
+		return s.inboxMessageScreen(seq), err
+	case "completeness", "system":
+		if x, _ := who(c); !x.May(db.Admin) {
+			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see how the system does.")
+		}
+		if view == "system" {
+			return s.systemScreen(), nil
+		}
+		return s.completenessScreen(), nil
 	default:
 		return live.Screen{}, fiber.NewError(fiber.StatusNotFound, "There is no such live page.")
 	}

@@ -142,7 +142,9 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, ca
 	for _, st := range stays {
 		p.Stays = append(p.Stays, s.stayRow(st))
 	}
-	return p, nil
+	mail, err := v.MailOf(ctx, id, mostMail)
+	p.Messages = s.mailRows(mail, reader{})
+	return p, err
 }
 
 func (s *Server) stayRow(st db.Stay) views.StayRow {

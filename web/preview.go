@@ -51,6 +51,9 @@ func (s *Server) preview(c *fiber.Ctx) error {
 	}
 	l.URL = liveURL("status", l.Seq, nil)
 	p := views.Preview{Frame: s.frame(c, "File", "/patients", l), File: s.fileRow(d), Patient: views.Patient{ID: d.PatientID}}
+	if d.Purpose == db.PurposeMessage || d.Purpose == db.PurposeAttachment {
+		p.Message, p.Here = d.InboxSeq, "/messages"
+	}
 	content, err := s.archive.Open(d)
 	if err != nil {
 		return fmt.Errorf("opening download %d: %w", d.ID, err)

@@ -38,14 +38,23 @@ func (s *Server) clock() views.Clock { return views.Clock{Now: s.cfg.Now(), Zone
 // status reads what every page shows around its content, in the same view of the database as the content.
 func (s *Server) status(ctx context.Context, v db.Snapshot) (views.Live, error) {
 	sum, err := v.Summary(ctx, views.MostNew)
-	return views.Live{Seq: sum.Head, New: sum.New, LastEvent: s.clock().At(sum.LastReceived), Alerts: s.alerts()}, err
+	return views.Live{Seq: sum.Head, New: sum.New, Unread: sum.Unread, LastEvent: s.clock().At(sum.LastReceived), Alerts: s.alerts(sum)}, err
 }
 
 // alerts are what everybody must know now. They name no patient.
-func (s *Server) alerts() []string {
+func (s *Server) alerts(sum db.Summary) []string {
 	var out []string
 	if s.archive.DiskFull() {
 		out = append(out, "The disk is nearly full: webhooks still come in and are kept, but files are not fetched. Tell whoever looks after this computer to make room.")
+	}
+	if s.checker == nil {
+		return out // what was found with a key that is no longer set is not known to be so
+	}
+	if sum.Missing > 0 {
+		out = append(out, views.Missing(sum.Missing)+" that Metriport sent never came here: what you see may be incomplete. An admin can have them sent again under System.")
+	}
+	if sum.Failing != "" {
+		out = append(out, "Metriport says that its webhook to this server is failing (“"+sum.Failing+"”): new events may not arrive. An admin can look into it under System.")
 	}
 	return out
 }

@@ -19,8 +19,11 @@ import (
 	"carebell/web/archive"
 	"carebell/web/auth"
 	"carebell/web/chart"
+	"carebell/web/completeness"
+	"carebell/web/imports"
 	"carebell/web/intake"
 	"carebell/web/live"
+	"carebell/web/metriport"
 )
 
 // Limits of one connection. Webhooks may be large; forms are small.
@@ -44,7 +47,10 @@ type Server struct {
 	hub       *live.Hub
 	projector *chart.Projector
 	archive   *archive.Archive
+	imports   *imports.Indexer
 	refusals  *intake.Refusals
+	checker   *completeness.Checker // nil without an API key
+	overview  overview
 	app       *fiber.App
 	listener  net.Listener
 }
@@ -60,12 +66,25 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("CAREBELL_DOWNLOAD_HOSTS: %w: write it like files.example.org:443", err)
 	}
+	fetcher := archive.NewFetcher(guard, 0)
+	if cfg.APIURL != nil && cfg.APIKey != "" {
+		fetcher.UseAPI(cfg.APIURL)
+		api := metriport.NewClient(cfg.APIURL, cfg.APIKey, guard.ForAPI(cfg.APIURL).Client())
+		s.checker = completeness.New(d, api, cfg.Now, cfg.Log, s.hub.Wake)
+	}
 	s.archive = archive.New(d, archive.Options{
-		Vault: vault, Fetcher: archive.NewFetcher(guard, 0), Read: chart.ReadRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
+		Vault: vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
 		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles, Alert: s.hub.Wake,
+		Stored: func(d db.Download) {
+			if d.Purpose == db.PurposeImport {
+				s.imports.Wake()
+			}
+		},
+		Removed: func() { s.imports.Wake() },
 	})
+	s.imports = imports.New(d, s.archive.Open, cfg.Now, cfg.Log)
 	s.projector = chart.New(d, cfg.Log)
-	s.projector.OnDownloads(s.archive.Wake)
+	s.projector.OnDownloads(func() { s.archive.Wake(); s.imports.Wake() })
 	s.auth, err = auth.New(d, cfg.Now, auth.Options{
 		Idle:  cfg.IdleLogout,
 		Ended: func(id auth.SessionID) { s.hub.End(string(id[:])) },
@@ -161,7 +180,12 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.projector.Run(work) })
 	g.Go(func() error { return s.hub.Run(work) })
 	g.Go(func() error { return s.archive.Run(work) })
+	g.Go(func() error { return s.imports.Run(work) })
 	g.Go(func() error { return s.refusals.Run(work, s.db, s.cfg.Log) })
+	g.Go(func() error { return s.pulse(work) })
+	if s.checker != nil {
+		g.Go(func() error { return s.checker.Run(work) })
+	}
 	served := make(chan error, 1)
 	go func() { served <- s.app.Listener(s.listener) }()
 

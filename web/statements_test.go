@@ -23,8 +23,13 @@ func TestPagesAskFewStatements(t *testing.T) {
 			for _, body := range []string{
 				`{"meta":{"messageId":"a-%d","type":"patient.admit"},"payload":{"patientId":"p","externalId":"X","additionalIds":{"emr":["1","2"]},"admitTimestamp":"2026-01-02T03:04:05Z"}}`,
 				`{"meta":{"messageId":"b-%d","type":"patient.laboratory"},"payload":{"patientId":"p"}}`,
-				`{"meta":{"messageId":"i-%d","type":"ias.identity.verified"},"payload":{"patientId":"p","proofedIdentityId":"pid"}}`,
 				`{"meta":{"messageId":"c-%d","type":"patient.pharmacy"},"payload":{"patientId":"p-%[1]d"}}`,
+				`{"meta":{"messageId":"d-%d","type":"message.received"},"payload":{"id":"in-%[1]d","patientId":"p","subject":"Re: p-1 again"}}`,
+				`{"meta":{"messageId":"e-%d","type":"message.received"},"payload":{"subject":"about nobody"}}`,
+				`{"meta":{"messageId":"f-%d","type":"message.status"},"payload":{"id":"out","patientId":"p","status":"failed","reason":"p-1 %[1]d"}}`,
+				`{"meta":{"messageId":"g-%d","type":"medical.bulk-patient-create"},"bulkPatientCreate":{"requestId":"job-%[1]d","status":"failed"}}`,
+				`{"meta":{"messageId":"h-%d","type":"medical.bulk-patient-create"},"bulkPatientCreate":{"requestId":"job","status":"failed"}}`,
+				`{"meta":{"messageId":"i-%d","type":"ias.identity.verified"},"payload":{"patientId":"p","proofedIdentityId":"pid"}}`,
 			} {
 				s.Post(t, fmt.Appendf(nil, body, n))
 			}
@@ -33,15 +38,22 @@ func TestPagesAskFewStatements(t *testing.T) {
 	}
 	count := func(path string) int64 {
 		b.Get(t, path) // the first may note activity
-		before := s.DB.Statements()
-		if resp, _ := b.Get(t, path); resp.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", path, resp.Status)
+		fewest := int64(1 << 30)
+		for range 3 { // what works beside the pages asks too
+			before := s.DB.Statements()
+			if resp, _ := b.Get(t, path); resp.StatusCode != http.StatusOK {
+				t.Errorf("%s: %s", path, resp.Status)
+			}
+			fewest = min(fewest, s.DB.Statements()-before)
 		}
-		return s.DB.Statements() - before
+		return fewest
 	}
 	paths := []string{"/", "/?kind=lab&q=p-1", "/patients", "/patients?q=p-1", "/patients/p", "/setup",
 		"/admin/inbox", "/admin/inbox?q=p-1", "/admin/inbox?patient=p", "/admin/inbox/1", "/admin/inbox/refused",
-		"/identity", "/identity?q=p-1", "/identity/3", "/search", "/search?q=p-1"}
+		"/identity", "/identity?q=p-1", "/identity/9", "/search", "/search?q=p-1",
+		"/messages", "/messages?q=p-1&state=all", "/messages?only=unmatched", "/messages?box=outbound", "/messages/4", "/messages/5", "/messages/5?q=p-1", "/messages/sent/6",
+		"/imports", "/imports?state=stuck&q=o", "/imports/job",
+		"/admin/system", "/admin/system/completeness"}
 	few := map[string]int64{}
 	post(3)
 	for _, path := range paths {

@@ -37,6 +37,9 @@ var demoLogins = []struct {
 	{"viewer@demo.example", db.Viewer},
 }
 
+// largestImport is how many rows the sender takes in one bulk import.
+const largestImport = 100_000
+
 // backlogDays is how much the demo has behind it when it starts.
 const backlogDays = 4
 
@@ -45,6 +48,7 @@ func demo(ctx context.Context, s *settings, args []string, t terminal) (err erro
 	speed := f.Float64("speed", 60, "how many times faster than life events come; 60 is one every few seconds")
 	port := f.Int("port", 0, "port on this computer; 8080 or a free one where not set")
 	hostile := f.Bool("hostile", false, "also send events whose links misbehave")
+	outage := f.Bool("outage", false, "begin after an outage: some deliveries failed, and can be sent again")
 	if _, err := parse(f, args, 0, t); err != nil {
 		return err
 	}
@@ -54,12 +58,12 @@ func demo(ctx context.Context, s *settings, args []string, t terminal) (err erro
 	if *port < 0 || *port > 65535 {
 		return fmt.Errorf("--port is %d: choose one from 1 to 65535", *port)
 	}
-	s.values["CAREBELL_ADDR"] = demoAddr(ctx, *port)
+	s.set("CAREBELL_ADDR", demoAddr(ctx, *port), "demo")
 	for _, name := range []string{"CAREBELL_PUBLIC_URL", "CAREBELL_TLS_CERT", "CAREBELL_TLS_KEY", "CAREBELL_TRUSTED_PROXIES"} {
 		delete(s.values, name)
 	}
 	key := "demo-" + rand.Text()
-	s.values["CAREBELL_WEBHOOK_KEYS"] = key
+	s.set("CAREBELL_WEBHOOK_KEYS", key, "demo")
 	cfg, err := s.config(t)
 	if err != nil {
 		return err
@@ -77,6 +81,13 @@ func demo(ctx context.Context, s *settings, args []string, t terminal) (err erro
 		return fmt.Errorf("cannot start the simulated sender: %w", err)
 	}
 	cfg.DataDir, cfg.DataKey, cfg.DownloadHosts = dir, "", []string{store.Addr().String()}
+	delete(s.values, "CAREBELL_DATA_KEY")
+	s.set("CAREBELL_DATA", dir, "demo")
+	s.set("CAREBELL_DOWNLOAD_HOSTS", store.Addr().String(), "demo")
+	s.set("CAREBELL_METRIPORT_API_KEY", "a simulated one", "demo")
+	s.set("CAREBELL_METRIPORT_API_URL", "http://"+store.Addr().String(), "demo")
+	cfg.Settings = s.shown(cfg.Keys)
+	cfg.APIKey, cfg.APIURL = "demo-"+rand.Text(), &url.URL{Scheme: "http", Host: store.Addr().String()}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	return withServer(ctx, cfg, dir, func(srv *web.Server) error {
 		for _, p := range demoLogins {
@@ -86,7 +97,7 @@ func demo(ctx context.Context, s *settings, args []string, t terminal) (err erro
 		}
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return srv.Run(ctx) })
-		g.Go(func() error { return play(ctx, srv, store, key, clock, *speed, *hostile, t) })
+		g.Go(func() error { return play(ctx, srv, store, key, clock, script{*speed, *hostile, *outage}, t) })
 		return g.Wait()
 	})
 }
@@ -109,26 +120,39 @@ func listenLoopback(ctx context.Context) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 }
 
+// script says what the simulated sender does.
+type script struct {
+	speed   float64
+	hostile bool
+	outage  bool
+}
+
+// outageMessages is how many deliveries fail in an outage of the demo.
+const outageMessages = 7
+
 // play is the simulated sender: the days before now at once, then what misbehaves where that was asked for, then what
 // happens from now on.
-func play(ctx context.Context, srv *web.Server, listener net.Listener, key string, clock *shiftedClock, speed float64, hostile bool, t terminal) error {
+func play(ctx context.Context, srv *web.Server, listener net.Listener, key string, clock *shiftedClock, how script, t terminal) error {
 	sender := sim.New(sim.Options{Now: now, Seed: mrand.Uint64(), BaseURL: "http://" + listener.Addr().String()})
 	store := &http.Server{Handler: sender.Store(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = store.Serve(listener) }()
 	defer func() { _ = store.Close() }()
 
-	client := &http.Client{Timeout: 15 * time.Second}
+	sender.Connect(sim.Target{URL: srv.URL() + intake.Path, Key: key})
+	defer sender.Wait()
 	post := func(m sim.Message) error {
-		status, reply, err := sim.Post(ctx, client, srv.URL()+intake.Path, key, m.Body)
-		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("answered %d: %s", status, strings.TrimSpace(string(reply)))
+		status, reply, err := sender.Deliver(ctx, m)
+		if err == nil && status != http.StatusOK && ctx.Err() == nil {
+			return fmt.Errorf("a simulated webhook was answered %d: %s", status, strings.TrimSpace(string(reply)))
 		}
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("a simulated webhook was not taken: %w", err)
-		}
-		return nil
+		return nil // what got no answer in time is on the sender's list, and the proof of completeness names it
 	}
-	for _, m := range sender.Backlog(backlogDays) {
+	backlog := append(sender.Backlog(backlogDays), sender.Import(largestImport)...)
+	for i, m := range backlog {
+		if how.outage && i >= len(backlog)/2 && i < len(backlog)/2+outageMessages {
+			sender.Fail(m)
+			continue
+		}
 		clock.Set(m.At.Add(time.Duration(mrand.IntN(4000)) * time.Millisecond))
 		if err := post(m); err != nil {
 			return err
@@ -145,7 +169,7 @@ func play(ctx context.Context, srv *web.Server, listener net.Listener, key strin
 	if err := workThrough(ctx, srv.URL()); err != nil && ctx.Err() == nil {
 		return err
 	}
-	if hostile {
+	if how.hostile {
 		for _, m := range sender.Hostile() {
 			if err := post(m); err != nil {
 				return err
@@ -154,7 +178,7 @@ func play(ctx context.Context, srv *web.Server, listener net.Listener, key strin
 	}
 	const life = 180 * time.Second // between events, at speed 1
 	for {
-		pause := time.Duration(float64(life) / speed * (0.4 + 1.2*mrand.Float64()))
+		pause := time.Duration(float64(life) / how.speed * (0.4 + 1.2*mrand.Float64()))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -10,11 +10,13 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // the practice's zone must be known on a machine without a zone database
 
+	"carebell/views"
 	"carebell/web"
 	"carebell/web/archive"
 	"carebell/web/intake"
@@ -32,26 +34,28 @@ var documented = []struct{ name, usual, help string }{
 	{"CAREBELL_DOWNLOAD_HOSTS", "", "host:port that download links may lead to beside Metriport's own, separated by commas"},
 	{"CAREBELL_DATA_KEY", "", "key that downloads are encrypted with, 32 bytes as base64; a key file in the data folder where not set"},
 	{"CAREBELL_KEEP_FILES", "", "days that downloads are kept; for ever where not set"},
-	{"CAREBELL_METRIPORT_API_KEY", "", "key of Metriport's API, for fresh links to documents"},
+	{"CAREBELL_METRIPORT_API_KEY", "", "key of Metriport's API, for the proof of completeness and fresh links to documents"},
+	{"CAREBELL_METRIPORT_API_URL", "https://api.metriport.com", "address of Metriport's API; the sandbox's is https://api.sandbox.metriport.com"},
 	{"CAREBELL_TLS_CERT", "", "certificate file, to serve TLS without a proxy"},
 	{"CAREBELL_TLS_KEY", "", "its key file"},
 }
 
 // later are settings of the documented surface that this version does not use yet: they are accepted with a warning.
 var later = []string{
-	"CAREBELL_METRIPORT_API_URL", "CAREBELL_METRICS_ADDR", "CAREBELL_OIDC_",
+	"CAREBELL_METRICS_ADDR", "CAREBELL_OIDC_",
 }
 
 // settings are the words that were given, by the names of the environment.
 type settings struct {
 	values map[string]string
+	from   map[string]string // where a value came from, in words
 	unused []string
 }
 
 // readEnvironment takes the settings from the environment. A name that begins with CAREBELL_ and is not known is an
 // error: it is most likely a slip, and a setting that does nothing is worse than none.
 func readEnvironment(env []string) (*settings, error) {
-	s := &settings{values: map[string]string{}}
+	s := &settings{values: map[string]string{}, from: map[string]string{}}
 	for _, entry := range env {
 		name, value, _ := strings.Cut(entry, "=")
 		if !strings.HasPrefix(name, "CAREBELL_") {
@@ -59,7 +63,7 @@ func readEnvironment(env []string) (*settings, error) {
 		}
 		switch {
 		case known(name):
-			s.values[name] = value
+			s.set(name, value, "environment")
 		case accepted(name):
 			s.unused = append(s.unused, name)
 		default:
@@ -87,6 +91,43 @@ func accepted(name string) bool {
 	return false
 }
 
+func (s *settings) set(name, value, from string) {
+	s.values[name], s.from[name] = value, from
+}
+
+// secret are the settings whose values nobody is shown.
+var secret = []string{"CAREBELL_DATA_KEY", "CAREBELL_METRIPORT_API_KEY"}
+
+// shown lists the settings in force with where each came from. Secrets are masked; of webhook keys the fingerprints are
+// shown.
+func (s *settings) shown(keys []intake.Key) []views.SettingRow {
+	var out []views.SettingRow
+	for _, d := range documented {
+		row := views.SettingRow{Name: d.name, Value: s.get(d.name), Source: "default"}
+		if strings.TrimSpace(s.values[d.name]) != "" {
+			row.Source = s.from[d.name]
+		}
+		switch {
+		case row.Value == "":
+			row.Value = "not set"
+		case d.name == "CAREBELL_WEBHOOK_KEYS":
+			row.Value = fingerprints(keys)
+		case slices.Contains(secret, d.name):
+			row.Value = "set"
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func fingerprints(keys []intake.Key) string {
+	var ids []string
+	for _, k := range keys {
+		ids = append(ids, k.ID())
+	}
+	return "set, fingerprint " + strings.Join(ids, " and ")
+}
+
 // get returns a setting, or what it usually is.
 func (s *settings) get(name string) string {
 	if v := strings.TrimSpace(s.values[name]); v != "" {
@@ -108,7 +149,7 @@ func (s *settings) flags(command string) *flag.FlagSet {
 	f.SetOutput(io.Discard)
 	for _, d := range documented {
 		name := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(d.name, "CAREBELL_"), "_", "-"))
-		f.Func(name, d.help, func(v string) error { s.values[d.name] = v; return nil })
+		f.Func(name, d.help, func(v string) error { s.set(d.name, v, "flag"); return nil })
 	}
 	return f
 }
@@ -169,10 +210,14 @@ func (s *settings) config(t terminal) (web.Config, error) {
 		return c, err
 	}
 	c.DataDir, c.DataKey, c.DownloadHosts = s.get("CAREBELL_DATA"), s.get("CAREBELL_DATA_KEY"), split(s.get("CAREBELL_DOWNLOAD_HOSTS"))
-	if _, err := archive.NewGuard(c.DownloadHosts); err != nil {
+	guard, err := archive.NewGuard(c.DownloadHosts)
+	if err != nil {
 		return c, fmt.Errorf("CAREBELL_DOWNLOAD_HOSTS: %w; write it like files.example.org:443", err)
 	}
 	c.APIKey = s.get("CAREBELL_METRIPORT_API_KEY")
+	if c.APIURL, err = guard.APIURL(s.get("CAREBELL_METRIPORT_API_URL")); err != nil {
+		return c, fmt.Errorf("CAREBELL_METRIPORT_API_URL %w: write it like https://api.metriport.com, or leave it out", err)
+	}
 	if v := s.get("CAREBELL_KEEP_FILES"); v != "" {
 		days, err := strconv.ParseUint(v, 10, 16)
 		if err != nil || days == 0 {
@@ -186,6 +231,7 @@ func (s *settings) config(t terminal) (web.Config, error) {
 			return c, fmt.Errorf("CAREBELL_TIMEZONE is %q, which is not a time zone: write it like America/Chicago", v)
 		}
 	}
+	c.Settings = s.shown(c.Keys)
 	return c, nil
 }
 

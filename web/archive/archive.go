@@ -29,12 +29,16 @@ const (
 // Reader reads the facts of a stored file, as JSON; nil where it holds none. It is called outside of any transaction.
 type Reader func(d db.Download, content io.Reader) (facts []byte, err error)
 
+// Splitter is [Reader] for files that may carry others: their content goes to writers that part gives, one each.
+type Splitter func(d db.Download, content io.Reader, part func() (io.Writer, error)) (facts []byte, parts []db.Part, err error)
+
 // Archive fetches due downloads and keeps them.
 type Archive struct {
 	db      *db.DB
 	vault   *Vault
 	fetcher *Fetcher
 	read    Reader
+	split   Splitter
 	apply   func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
 	now     func() time.Time
 	log     *slog.Logger
@@ -43,6 +47,8 @@ type Archive struct {
 	key     APIKey
 	retain  time.Duration
 	alert   func()
+	stored  func(db.Download)
+	removed func()
 
 	mu       sync.Mutex
 	progress map[int64]Progress
@@ -57,6 +63,7 @@ type Options struct {
 	Vault   *Vault
 	Fetcher *Fetcher
 	Read    Reader
+	Split   Splitter // of messages, whose attachments become files of their own; nil = they stay inside
 	// Apply takes facts into the chart, in the transaction that says that the file is stored.
 	Apply func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
 	Now   func() time.Time
@@ -65,6 +72,9 @@ type Options struct {
 	APIKey APIKey        // "" = no fresh links for documents
 	Retain time.Duration // how long files are kept; 0 = for ever
 	Alert  func()        // called when [Archive.DiskFull] changes; must not block
+
+	Stored  func(db.Download) // called after a file was stored; must not block
+	Removed func()            // called after files past their time were removed; must not block
 }
 
 // New makes an archive; [Archive.Run] starts it.
@@ -72,9 +82,15 @@ func New(d *db.DB, o Options) *Archive {
 	if o.Alert == nil {
 		o.Alert = func() {}
 	}
+	if o.Stored == nil {
+		o.Stored = func(db.Download) {}
+	}
+	if o.Removed == nil {
+		o.Removed = func() {}
+	}
 	return &Archive{
-		alert: o.Alert,
-		db:    d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, apply: o.Apply, now: o.Now, log: o.Log,
+		alert: o.Alert, stored: o.Stored, removed: o.Removed,
+		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, split: o.Split, apply: o.Apply, now: o.Now, log: o.Log,
 		wake: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
 	}
 }
@@ -204,6 +220,7 @@ func (a *Archive) one(ctx context.Context, d db.Download) {
 	switch outcome, reason := a.judge(d, err); outcome {
 	case db.FetchStored:
 		a.log.Info("download stored", "download", d.ID, "purpose", d.Purpose, "size", d.Size, "took", a.now().Sub(began).Round(time.Millisecond))
+		a.stored(d)
 	case db.FetchQueued:
 		pause := pauseBefore(d, a.now())
 		a.write(d, func(ctx context.Context, tx *db.Tx) error {
@@ -305,8 +322,10 @@ func (a *Archive) fetch(ctx context.Context, d *db.Download) error {
 		return &diskError{err}
 	}
 	d.File, d.State, d.Reason = w.Name, db.FetchStored, ""
-	facts := a.facts(*d)
-	return a.keep(d, facts)
+	inside := &inside{vault: a.vault}
+	defer inside.discard()
+	facts := a.facts(*d, inside)
+	return a.keep(d, facts, inside)
 }
 
 // deadline bounds one fetch: the link's life, and for a large file time to finish what began while it lived.
@@ -317,11 +336,11 @@ func (a *Archive) deadline(d db.Download) time.Time {
 }
 
 // facts reads what a file says. A file that cannot be read is kept all the same.
-func (a *Archive) facts(d db.Download) (facts []byte) {
+func (a *Archive) facts(d db.Download, in *inside) (facts []byte) {
 	defer func() {
 		if p := recover(); p != nil { // the value may quote the file
 			a.log.Error("reading a stored file panicked; it is kept", "download", d.ID, "purpose", d.Purpose, "panic", fmt.Sprintf("%T", p))
-			facts = nil
+			facts, in.parts = nil, nil
 		}
 	}()
 	r, err := a.vault.Open(d.File)
@@ -330,7 +349,11 @@ func (a *Archive) facts(d db.Download) (facts []byte) {
 		return nil
 	}
 	defer func() { _ = r.Close() }()
-	facts, err = a.read(d, r)
+	if a.split != nil && d.Purpose == db.PurposeMessage {
+		facts, in.parts, err = a.split(d, r, in.part)
+	} else {
+		facts, err = a.read(d, r)
+	}
 	if err != nil {
 		a.log.Warn("a stored file could not be read; it is kept", "download", d.ID, "purpose", d.Purpose, "error", err)
 	}
@@ -338,11 +361,15 @@ func (a *Archive) facts(d db.Download) (facts []byte) {
 }
 
 // keep writes down that d is stored. The same content is kept once.
-func (a *Archive) keep(d *db.Download, facts []byte) error {
+func (a *Archive) keep(d *db.Download, facts []byte, in *inside) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	fresh := d.File
-	err := a.db.Write(ctx, func(tx *db.Tx) error {
+	err := in.keep()
+	if err != nil {
+		return &diskError{errors.Join(err, a.vault.Remove(fresh))}
+	}
+	err = a.db.Write(ctx, func(tx *db.Tx) error {
 		same, err := tx.StoredContent(ctx, d.SHA256)
 		if err != nil {
 			return err
@@ -350,7 +377,10 @@ func (a *Archive) keep(d *db.Download, facts []byte) error {
 		if same != "" {
 			d.File = same
 		}
-		if err := tx.EndDownload(ctx, *d); err != nil || facts == nil {
+		if err := tx.EndDownload(ctx, *d); err != nil {
+			return err
+		}
+		if err := in.add(ctx, tx, *d); err != nil || facts == nil {
 			return err
 		}
 		if err := tx.SaveRecord(ctx, d.ID, facts); err != nil {
@@ -363,6 +393,7 @@ func (a *Archive) keep(d *db.Download, facts []byte) error {
 		a.log.Error("what a stored file says could not be taken into the chart; it is kept", "download", d.ID, "error", err)
 		return nil
 	})
+	in.settle(err == nil)
 	if err != nil || d.File != fresh {
 		err = errors.Join(err, a.vault.Remove(fresh))
 	}

@@ -1,10 +1,23 @@
 package archive
 
 import (
+	"fmt"
 	"math"
 
 	"golang.org/x/sys/unix"
 )
+
+// Disk is how much room there is for the data folder, in bytes. Below Floor no files are fetched.
+type Disk struct{ Free, Total, Floor int64 }
+
+// Disk measures it.
+func (a *Archive) Disk() (Disk, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(a.vault.dir, &s); err != nil {
+		return Disk{}, fmt.Errorf("measuring the disk: %w", err)
+	}
+	return Disk{Free: int64(s.Bavail) * s.Bsize, Total: int64(s.Blocks) * s.Bsize, Floor: diskFloor}, nil
+}
 
 // free is how many bytes this user may still write on the vault's disk.
 func (v *Vault) free() (int64, error) {

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -30,6 +31,8 @@ const (
 type Fetcher struct {
 	guard    *Guard
 	client   *http.Client
+	api      *Guard // decides who may be asked with the API key
+	apiHTTP  *http.Client
 	maxSize  int64
 	stall    time.Duration
 	resolver *net.Resolver // nil = the system's
@@ -41,12 +44,28 @@ func NewFetcher(g *Guard, maxSize int64) *Fetcher {
 		maxSize = DefaultMaxSize
 	}
 	f := &Fetcher{guard: g, maxSize: maxSize, stall: stallTime}
-	f.client = &http.Client{
+	f.client = g.client(func() *net.Resolver { return f.resolver })
+	f.api, f.apiHTTP = g, f.client
+	return f
+}
+
+// UseAPI lets fresh links be asked for at the sender's API where it is not at its usual place.
+func (f *Fetcher) UseAPI(base *url.URL) {
+	f.api = f.guard.ForAPI(base)
+	f.apiHTTP = f.api.client(func() *net.Resolver { return f.resolver })
+}
+
+// Client returns an HTTP client that dials nothing the guard would refuse, follows no redirects, uses no proxy and keeps
+// no cookies. The caller bounds what it reads and how long.
+func (g *Guard) Client() *http.Client { return g.client(func() *net.Resolver { return nil }) }
+
+func (g *Guard) client(resolver func() *net.Resolver) *http.Client {
+	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy: nil,
 			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				d := net.Dialer{Timeout: dialTime, Control: g.control(address), Resolver: f.resolver}
+				d := net.Dialer{Timeout: dialTime, Control: g.control(address), Resolver: resolver()}
 				return d.DialContext(ctx, network, address)
 			},
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
@@ -58,7 +77,6 @@ func NewFetcher(g *Guard, maxSize int64) *Fetcher {
 			IdleConnTimeout:        30 * time.Second,
 		},
 	}
-	return f
 }
 
 // Errors of a fetch that decide what happens next.

@@ -19,8 +19,11 @@ type RefusedError struct{ Reason string }
 
 func (e RefusedError) Error() string { return "refused: " + e.Reason }
 
+// senderSuffix is the end of the names of the sender's own hosts.
+const senderSuffix = ".metriport.com"
+
 // defaultSuffixes are the hosts that presigned links of the sender live on.
-var defaultSuffixes = []string{".amazonaws.com", ".metriport.com"}
+var defaultSuffixes = []string{".amazonaws.com", senderSuffix}
 
 // Guard decides which addresses may be asked. A link comes from outside: signed, but not to be trusted with our network.
 type Guard struct {
@@ -54,10 +57,7 @@ func (g *Guard) Check(link string) (*url.URL, error) {
 		return nil, RefusedError{"the address has characters that do not belong there"}
 	}
 	host := strings.ToLower(u.Hostname())
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	}
+	port := portOf(u)
 	if g.isListed(host, port) {
 		if u.Scheme != "https" && u.Scheme != "http" {
 			return nil, RefusedError{"only http and https are fetched"}

@@ -32,5 +32,6 @@ func (a *Archive) sweep(ctx context.Context) {
 			return
 		}
 		a.log.Info("files past their time were removed", "files", len(files))
+		a.removed()
 	}
 }

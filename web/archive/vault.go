@@ -137,7 +137,8 @@ type Writer struct {
 	Name string // random; the file's name in the vault
 
 	vault  *Vault
-	file   *os.File
+	part   string   // path until it has its name; "" after
+	file   *os.File // nil once sealed
 	sealed io.WriteCloser
 	sum    hash.Hash
 	size   int64
@@ -155,7 +156,7 @@ func (v *Vault) create(name string) (*Writer, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
-	return &Writer{Name: name, vault: v, file: f, sealed: sealed, sum: sha256.New()}, nil
+	return &Writer{Name: name, vault: v, part: f.Name(), file: f, sealed: sealed, sum: sha256.New()}, nil
 }
 
 // Write implements [io.Writer].
@@ -172,17 +173,28 @@ func (w *Writer) Size() int64 { return w.size }
 // Sum is the SHA-256 of what was written, before encryption.
 func (w *Writer) Sum() []byte { return w.sum.Sum(nil) }
 
-// Keep ends the file, brings it to the disk and gives it its name.
-func (w *Writer) Keep() error {
+// Seal ends the file and brings it to the disk; it has no name yet. Where it was sealed before, nothing happens.
+func (w *Writer) Seal() error {
+	if w.file == nil {
+		return nil
+	}
 	err := errors.Join(w.sealed.Close(), w.file.Sync(), w.file.Close())
-	part := w.file.Name()
 	w.file = nil
 	if err != nil {
-		return errors.Join(err, os.Remove(part))
+		w.Discard()
 	}
-	if err := os.Rename(part, w.vault.path(w.Name)); err != nil {
+	return err
+}
+
+// Keep seals the file and gives it its name.
+func (w *Writer) Keep() error {
+	if err := w.Seal(); err != nil {
 		return err
 	}
+	if err := os.Rename(w.part, w.vault.path(w.Name)); err != nil {
+		return err
+	}
+	w.part = ""
 	return syncDir(w.vault.dir)
 }
 
@@ -190,8 +202,11 @@ func (w *Writer) Keep() error {
 func (w *Writer) Discard() {
 	if w.file != nil {
 		_ = w.file.Close()
-		_ = os.Remove(w.file.Name())
 		w.file = nil
+	}
+	if w.part != "" {
+		_ = os.Remove(w.part)
+		w.part = ""
 	}
 }
 

@@ -27,8 +27,9 @@ const tooSmall = `(() => {
 	return out;
 })()`
 
-// cutOff names text that is hidden because its box is too small.
-const cutOff = `[...document.querySelectorAll("main *, nav *")].filter((e) => e.checkVisibility() && !e.closest(".hidden")
+// cutOff names text that is hidden because its box is too small. In a table of rows of one height, the row's number leads
+// to the whole text.
+const cutOff = `[...document.querySelectorAll("main *, nav *")].filter((e) => e.checkVisibility() && !e.closest(".hidden, .rows table")
 	&& getComputedStyle(e).overflowX !== "visible" && getComputedStyle(e).overflowX !== "auto"
 	&& e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 120))`
 

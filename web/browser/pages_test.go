@@ -61,10 +61,34 @@ var places = []place{
 	{name: "inbox-filtered", path: "/admin/inbox?type=patient.admit&status=processed", who: boss, shows: live + ` && document.querySelector(".fold[open] select")`},
 	{name: "inbox-no-match", path: "/admin/inbox?q=nothing-is-called-so", who: boss, shows: live + ` && document.querySelector("#inbox-empty").checkVisibility()`},
 	{name: "inbox-message", path: "/admin/inbox/1", who: boss, shows: live + ` && document.querySelector(".json summary")`},
-	{name: "inbox-refused", path: "/admin/inbox/refused?days=30", who: boss, shows: live + ` && document.querySelector(".chart svg rect")`},
+	{name: "inbox-refused", path: "/admin/inbox/refused?days=30", who: boss, shows: live + ` && document.querySelector(".refusals svg rect")`},
+	{name: "messages", path: "/messages?state=all", who: ann, shows: live + ` && document.querySelectorAll("#messages > .row").length > 5`},
+	{name: "messages-unmatched", path: "/messages?only=unmatched", who: ann, shows: live + ` && document.querySelector("#messages .flag.warn")`},
+	{name: "messages-no-match", path: "/messages?q=nobody+is+called+so", who: ann, shows: live + ` && document.querySelector("#messages-empty").checkVisibility()`},
+	{name: "messages-sent", path: "/messages?box=outbound", who: ann, shows: live + ` && document.querySelector("#messages .flag.crit")`},
+	{name: "message", path: "/messages?q=carried", who: ann, shows: live + ` && document.querySelector("#message .row.file") && document.querySelector("#message-actions button")`, prepare: openFirst},
+	{name: "message-unmatched", path: "/messages?only=unmatched", who: ann, shows: live + ` && document.querySelector(".candidate button")`, prepare: func(b *tab) {
+		openFirst(b)
+		b.fill("[data-match]", "a")
+	}},
+	{name: "message-sent", path: "/messages?box=outbound&state=failed", who: ann, shows: live + ` && document.querySelector("#message .flag.crit")`, prepare: openFirst},
+	{name: "imports", path: "/imports", who: ann, shows: live + ` && document.querySelectorAll("#imports .row").length >= 3`},
+	{name: "imports-no-match", path: "/imports?state=waiting&q=nothing", who: ann, shows: live + ` && document.querySelector("#imports-empty").checkVisibility()`},
 	{name: "connection", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .good")`},
+	{name: "system", path: "/admin/system", who: boss, shows: live + ` && document.querySelectorAll(".chart rect").length > 5`},
+	{name: "system-opened", path: "/admin/system", who: boss, shows: live + ` && document.querySelectorAll("details[open]").length === 2`, prepare: func(b *tab) {
+		eval[bool](b, `document.querySelectorAll("details").forEach((d) => { d.open = true; }), true`)
+	}},
+	{name: "completeness-off", path: "/admin/system/completeness", who: boss, shows: live + ` && document.querySelector("main .card code")`},
 	{name: "error", path: "/nowhere", who: ann, shows: `document.querySelector("h1").innerText === "Not here"`},
 	{name: "keys", path: "/", who: ann, shows: `document.querySelector("#keys").open`, prepare: func(b *tab) { eval[bool](b, openKeys) }},
+}
+
+// openFirst opens the first message of a list.
+func openFirst(b *tab) {
+	b.until("the list is live", live)
+	b.click("#messages .row .name")
+	b.until("the message is open", `location.pathname.startsWith("/messages/") && `+live)
 }
 
 // newPlaces are the pages of a clinic where nothing has happened yet.
@@ -74,8 +98,11 @@ var newPlaces = []place{
 	{name: "patients-empty", path: "/patients", who: ann, shows: live + ` && document.querySelector("#patients .empty")`},
 	{name: "identity-empty", path: "/identity", who: ann, shows: live + ` && document.querySelector("#identity-empty").checkVisibility()`},
 	{name: "inbox-empty", path: "/admin/inbox", who: boss, shows: live + ` && document.querySelector("#inbox-empty").checkVisibility()`},
-	{name: "inbox-refused-none", path: "/admin/inbox/refused", who: boss, shows: live + ` && !document.querySelector(".chart")`},
+	{name: "inbox-refused-none", path: "/admin/inbox/refused", who: boss, shows: live + ` && !document.querySelector(".refusals")`},
+	{name: "messages-empty", path: "/messages", who: ann, shows: live + ` && document.querySelector("#messages-empty").checkVisibility()`},
+	{name: "imports-empty", path: "/imports", who: ann, shows: live + ` && document.querySelector("#imports-empty").checkVisibility()`},
 	{name: "connection-waiting", path: "/setup", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
+	{name: "system-empty", path: "/admin/system", who: boss, shows: live + ` && document.querySelector("#ping .waiting")`},
 }
 
 // everyPlace opens every page, one after the other, and calls f with it.
@@ -147,6 +174,7 @@ func atWork(t *testing.T) *clinic {
 		c.post(c.sim.Repeat(m))
 		last = row
 	}
+	c.write(`{"subject":"What it carried","patientId":"p-9","body":"Two lines\nof text","attachments":[{"url":"https://elsewhere.example/scan.pdf","fileName":"scan.pdf"}],"routing":{"hops":3}}`)
 	c.Settled(t)
 	if err := c.DB.Write(t.Context(), func(tx *db.Tx) error {
 		return tx.CountRejections(t.Context(), map[string]int64{"wrong signature": 7, "no signature": 3, "encoded": 1})

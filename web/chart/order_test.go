@@ -148,8 +148,10 @@ var chartQueries = []string{
 	`SELECT 'twins', patient_id, kind, event_at, source_sent_at, moves, count(*), count(*) FILTER (WHERE twin_of = 0)
 		FROM notification WHERE event_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6`,
 	`SELECT 'proofing', message_id, request_id, patient_id, proofed_id, session_id, sent_at, data, fields FROM identity ORDER BY message_id`,
-	`SELECT 'found', e.kind, iif(e.kind = 'identity', '', e.key), e.patient_id, w.words FROM search_entry e JOIN search_words w ON w.rowid = e.no ORDER BY 2, 5, 3, 4`,
+	`SELECT 'found', e.kind, iif(e.kind IN ('facility', 'import'), e.key, ''), e.patient_id, w.words FROM search_entry e JOIN search_words w ON w.rowid = e.no ORDER BY 2, 5, 3, 4`,
 	`SELECT 'named', message_id, patient_id FROM inbox JOIN inbox_patient USING (seq) ORDER BY message_id, patient_id`,
+	`SELECT 'import', id, id_from, state, reason, started_at, ended_at, heard_at FROM import_job ORDER BY id`,
+	`SELECT 'import event', id, message_id, e.state, e.reason, sent_at, data, test FROM import_event e JOIN import_job j ON j.no = e.job_no ORDER BY message_id`,
 	`SELECT 'outcome', message_id, status, error FROM inbox JOIN inbox_outcome USING (seq) ORDER BY message_id`,
 }
 
@@ -160,6 +162,18 @@ func (f *folder) chart(t testing.TB) string {
 		lines = append(lines, f.query(t, q)...)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// bulk is a body of an event of a bulk creation job.
+func bulk(id, when, job, state, reason string) string {
+	b, err := json.Marshal(map[string]any{
+		"meta":              map[string]any{"messageId": id, "type": metriport.BulkPatientCreate, "when": when, "data": map[string]any{"from": id}},
+		"bulkPatientCreate": map[string]any{"requestId": job, "status": state, "reason": reason},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }
 
 // notice is a body of one patient.* event. fields is what stands in its payload beside the patient; "when" goes to meta.
@@ -255,6 +269,17 @@ func edgeCases() []string {
 		notice("odd-2", transfer, "odd", fields{"when": at(1), "admitTimestamp": "1850-01-01", "transfers": []any{move(1, "", "")}}),
 		notice("odd-3", admit, "odd", fields{"when": "1850-06-01T00:00:00Z", "externalId": "old", "admitTimestamp": "2199-01-01"}),
 		`{"meta":{"messageId":77,"type":"patient.admit"},"payload":{"patientId":7,"externalId":8,"admitTimestamp":"` + at(0) + `"}}`,
+		// Bulk jobs: an end is not taken back, whatever comes late; the last of two ends counts, by time and then by id.
+		bulk("bulk-1", at(1), "job", "processing", ""),
+		bulk("bulk-2", at(5), "job", "completed", ""),
+		bulk("bulk-3", at(6), "job", "processing", ""),
+		bulk("bulk-4", at(4), "job", "failed", "not the last word"),
+		bulk("bulk-5", at(2), "tie", "failed", "first by id"),
+		bulk("bulk-6", at(2), "tie", "failed", "last by id"),
+		bulk("bulk-7", at(3), "open", "expired", ""),
+		bulk("bulk-8", at(4), "open", "paused", "nobody knows this state"),
+		bulk("bulk-9", "", "open", "waiting", "before all others"),
+		bulk("bulk-10", at(1), "", "waiting", ""),
 		// What is not understood.
 		`{"meta":{"messageId":"unknown-1","type":"patient.teleported"},"payload":{"patientId":"two"}}`,
 		`{"meta":{"messageId":"failed-1","type":"patient.admit"},"payload":null}`,

@@ -36,7 +36,10 @@ type family func(r *reading, e metriport.Envelope, event metriport.Event) error
 
 // families are the readers of the event types that have a page of their own.
 var families = map[metriport.Type]family{
-	metriport.IdentityVerified: proofing,
+	metriport.MessageReceived:   readReceived,
+	metriport.MessageStatus:     readStatus,
+	metriport.BulkPatientCreate: readImport,
+	metriport.IdentityVerified:  proofing,
 }
 
 // read makes a message into what is to be written. It is pure, and whatever a body makes it do ends in a status.

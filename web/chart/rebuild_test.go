@@ -18,20 +18,20 @@ import (
 )
 
 // kept are the tables that a rebuild does not make: the truth, what people did, and the numbers of changes.
-var kept = []string{"inbox", "reprocess", "inbox_repeat", "rejection", "notification_mark", "change", "user", "session", "setting", "goose_db_version"}
+var kept = []string{"inbox", "reprocess", "inbox_repeat", "rejection", "notification_mark", "mail_mark", "mail_match", "change", "user", "session", "setting", "goose_db_version"}
 
 // projections dumps every other table, column by column, in the order of its key.
 func (f *folder) projections(t testing.TB) string {
 	t.Helper()
 	var out []string
-	for _, line := range f.query(t, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'patient\_search\_%' ESCAPE '\' AND name NOT LIKE 'search\_words\_%' ESCAPE '\' ORDER BY name`) {
+	for _, line := range f.query(t, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '%\_search\_%' ESCAPE '\' AND name NOT LIKE 'search\_words\_%' ESCAPE '\' ORDER BY name`) {
 		table := strings.Trim(line, `" `)
 		if slices.Contains(kept, table) {
 			continue
 		}
 		columns, key := "*", "1"
 		switch table {
-		case "patient_search":
+		case "patient_search", "mail_search":
 			columns = "rowid, words"
 		case "search_words":
 			columns = "rowid, kind, words"
@@ -119,7 +119,11 @@ func TestRebuildMakesTheSameChart(t *testing.T) {
 	if got := f.projections(t); again < len(bodies) || got != want {
 		t.Fatalf("after reading %d messages again the chart is another one:\n%s", again, difference(want, got))
 	}
-	for _, table := range []string{"patient", "patient_alias", "patient_search", "facility", "stay", "notification", "inbox_patient", "identity", "search_entry", "search_words", "inbox_outcome", "cursor"} {
+	for _, table := range []string{"patient", "patient_alias", "patient_search", "facility", "stay", "notification",
+		"mail", "mail_status", "mail_search",
+		"import_job", "import_event",
+		"inbox_patient", "identity", "search_entry", "search_words",
+		"inbox_outcome", "cursor"} {
 		_, rest, found := strings.Cut(want, "== "+table+"\n")
 		if !found || strings.HasPrefix(rest, "==") {
 			t.Fatalf("the dump has no rows of %s", table)

@@ -63,6 +63,9 @@ func applyRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 			return nil, err
 		}
 	}
+	if d.Purpose == db.PurposeMessage {
+		return nil, applyLetter(ctx, tx, d, facts)
+	}
 	if d.NotificationID == 0 {
 		return nil, nil
 	}

@@ -1,14 +1,18 @@
 package chart_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -118,14 +122,37 @@ func (r *records) store(t *testing.T, d db.Download) {
 	if d.SniffedType = "application/octet-stream"; strings.HasPrefix(content, "{") {
 		d.SniffedType = "application/json"
 	}
-	facts, err := chart.ReadRecord(d, strings.NewReader(content))
+	var facts []byte
+	var parts []db.Part
+	var inside []*bytes.Buffer
+	var err error
+	if d.Purpose == db.PurposeMessage {
+		facts, parts, err = chart.SplitRecord(d, strings.NewReader(content), func() (io.Writer, error) {
+			inside = append(inside, &bytes.Buffer{})
+			return inside[len(inside)-1], nil
+		})
+	} else {
+		facts, err = chart.ReadRecord(d, strings.NewReader(content))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.State, d.Size, d.File = db.FetchStored, int64(len(content)), fmt.Sprint("file-", d.ID)
 	err = r.Write(context.Background(), func(tx *db.Tx) error {
-		if err := tx.EndDownload(context.Background(), d); err != nil || facts == nil {
+		if err := tx.EndDownload(context.Background(), d); err != nil {
 			return err
+		}
+		for _, p := range parts {
+			sum := sha256.Sum256(inside[p.Writer-1].Bytes())
+			if _, err := tx.AddStored(context.Background(), db.Download{
+				InboxSeq: d.InboxSeq, Place: p.Place, PatientID: d.PatientID, Purpose: db.PurposeAttachment, Name: p.Name, ClaimedType: p.ClaimedType,
+				Size: int64(inside[p.Writer-1].Len()), SniffedType: "text/plain", SHA256: sum[:], File: fmt.Sprint("inside-", d.ID, "-", p.Writer),
+			}); err != nil {
+				return err
+			}
+		}
+		if facts == nil {
+			return nil
 		}
 		if err := tx.SaveRecord(context.Background(), d.ID, facts); err != nil {
 			return err
@@ -142,8 +169,12 @@ func (r *records) settle(t *testing.T) {
 	t.Helper()
 	for r.step(t) {
 	}
-	for _, d := range r.waiting(t) {
-		r.store(t, d)
+	for again := true; again; { // a message may lead to attachments
+		again = false
+		for _, d := range r.waiting(t) {
+			r.store(t, d)
+			again = true
+		}
 	}
 }
 
@@ -193,6 +224,10 @@ func (r *records) sense(t *testing.T) string {
 		`SELECT 'stay', * FROM stay ORDER BY id`,
 		`SELECT 'notification', message_id, id % 1024, kind, patient_id, event_at, sent_at, facility, visit_number, stay_id, facts FROM notification ORDER BY message_id, id % 1024`,
 		`SELECT 'facility', name FROM facility ORDER BY name`,
+		`SELECT 'mail', i.message_id, box, sender_id, stated_id, patient_id, subject, thread, sender, recipients, reply_to, network, transport, text, more, m.sent_at, s.words
+			FROM mail m JOIN inbox i ON i.seq = m.id JOIN mail_search s ON s.rowid = m.id WHERE box = 'in' ORDER BY i.message_id`,
+		`SELECT 'sent', sender_id, patient_id, m.sent_at, ended_at, status, reason, words FROM mail m JOIN mail_search s ON s.rowid = m.id WHERE box = 'out' ORDER BY sender_id`,
+		`SELECT 'inside', i.message_id, place, purpose, name, claimed_type, d.state FROM download d JOIN inbox i ON i.seq = d.inbox_seq WHERE purpose IN ('message', 'attachment') ORDER BY i.message_id, place`,
 	} {
 		out = append(out, r.rows(t, q)...)
 	}
@@ -205,7 +240,7 @@ func (r *records) projections(t *testing.T) string {
 	var out []string
 	for _, q := range []string{
 		`SELECT * FROM patient ORDER BY no`, `SELECT * FROM patient_alias ORDER BY 1, 2, 3`, `SELECT rowid, words FROM patient_search ORDER BY 1`, `SELECT * FROM patient_statement ORDER BY 1, 2`,
-		`SELECT * FROM facility ORDER BY 1`, `SELECT * FROM notification ORDER BY id`, `SELECT * FROM stay ORDER BY id`, `SELECT * FROM inbox_outcome ORDER BY seq`, `SELECT * FROM cursor ORDER BY 1`,
+		`SELECT * FROM facility ORDER BY 1`, `SELECT * FROM mail ORDER BY id`, `SELECT * FROM mail_status ORDER BY 1`, `SELECT rowid, words FROM mail_search ORDER BY 1`, `SELECT * FROM notification ORDER BY id`, `SELECT * FROM stay ORDER BY id`, `SELECT * FROM inbox_outcome ORDER BY seq`, `SELECT * FROM cursor ORDER BY 1`,
 		`SELECT * FROM download ORDER BY id`, `SELECT * FROM record ORDER BY 1`, `SELECT * FROM correction ORDER BY 1, 2`, // none of these, but it must leave them alone
 	} {
 		out = append(out, "== "+q)
@@ -226,6 +261,8 @@ func firstDifference(want, got string) string {
 }
 
 const recordStore = "http://store.example"
+
+var linked = regexp.MustCompile(`http://store\.example/objects/[^"]+`)
 
 // recordStory is some days of a few patients, and all that their links lead to: stays with transfers and summaries, a
 // John Doe, one stay under two ids, drugs, laboratory, queries, and records that contradict one another.
@@ -250,7 +287,7 @@ func recordStory(t *testing.T) (messages [][]byte, files map[string]string) {
 			t.Fatal(err)
 		}
 		links := metriport.Links(m.Type, event, recordNoon)
-		if len(links) == 0 || m.Type == metriport.DocumentsPaged || m.Type == metriport.DocumentsURLs {
+		if len(links) == 0 && m.Type != metriport.MessageStatus || m.Type == metriport.DocumentsPaged || m.Type == metriport.DocumentsURLs {
 			continue
 		}
 		if p := event.Payload; p != nil {
@@ -266,6 +303,11 @@ func recordStory(t *testing.T) (messages [][]byte, files map[string]string) {
 				t.Fatalf("the store answers %d", rec.Code)
 			}
 			files[l.URL] = rec.Body.String()
+			for _, link := range linked.FindAllString(files[l.URL], -1) { // of attachments within a message
+				rec := httptest.NewRecorder()
+				s.Store().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, link, nil))
+				files[link] = rec.Body.String()
+			}
 		}
 		messages = append(messages, m.Body)
 	}
@@ -295,6 +337,21 @@ func contradictions() (messages [][]byte, files map[string]string) {
 	add("c-5", "patient.discharge", "2026-11-21T09:20:00Z", `,"dischargeTimestamp":"2026-11-21T08:55:00Z"`, ``, visit("e-4", "V9", "", "Third Hospital"))
 	add("c-6", "patient.admit", "2026-11-22T08:10:00Z", `,"admitTimestamp":"2026-11-22T08:00:00Z"`, ``, "")
 	add("c-7", "patient.admit", "2026-11-22T08:10:00Z", `,"admitTimestamp":"2026-11-22T08:00:00Z"`, `,"name":[{"text":"Same Moment"}],"deceasedBoolean":true`, visit("e-5", "", "Syncope", ""))
+	for i, status := range []string{ // of one sent message, contradicting one another, two at one time
+		`"status":"failed","reason":"first","sentAt":"2026-11-20T08:00:00Z","completedAt":"2026-11-20T08:01:00Z"`,
+		`"status":"completed","completedAt":"2026-11-20T09:00:00Z"`,
+		`"status":"failed","reason":"at the same time","completedAt":"2026-11-20T09:00:00Z","sentAt":"2026-11-20T08:00:30Z"`,
+		`"reason":"says no status","completedAt":"2026-11-20T10:00:00Z"`,
+		`"status":"FAILED ","reason":"says no time"`,
+	} {
+		patient := []string{"", "two-faced"}[i%2]
+		messages = append(messages, fmt.Appendf(nil, `{"meta":{"messageId":"s-%d","when":"2026-11-20T08:30:00Z","type":"message.status"},"payload":{"id":"sent-once","patientId":%q,%s}}`, i, patient, status))
+	}
+	link := recordStore + "/letter"
+	messages = append(messages, fmt.Appendf(nil, `{"meta":{"messageId":"letter","when":"2026-11-20T08:30:00Z","type":"message.received"},"payload":{"url":%q,"from":"The event","intendedRecipientNpi":["1","2"]}}`, link))
+	files[link] = `{"resourceType":"Communication","id":"l","topic":{"text":"Re: In the file"},"sender":{"display":"The file"},"recipient":[{"display":"NPI 2"},{"display":"B"},{"display":"A"}],"inResponseTo":[{"reference":"Communication/earlier"}],
+		"payload":[{"contentString":"Text"},{"contentAttachment":{"title":"in.txt","data":"SW4="}},{"contentAttachment":{"title":"out.txt","url":"` + recordStore + `/out.txt"}}]}`
+	files[recordStore+"/out.txt"] = "out"
 	return messages, files
 }
 
@@ -319,10 +376,11 @@ func (r *records) arrive(t *testing.T, messages [][]byte, order *rand.Rand) {
 	}
 	for r.step(t) {
 	}
-	waiting := r.waiting(t)
-	order.Shuffle(len(waiting), func(i, k int) { waiting[i], waiting[k] = waiting[k], waiting[i] })
-	for _, d := range waiting {
-		r.store(t, d)
+	for waiting := r.waiting(t); len(waiting) > 0; waiting = r.waiting(t) {
+		order.Shuffle(len(waiting), func(i, k int) { waiting[i], waiting[k] = waiting[k], waiting[i] })
+		for _, d := range waiting {
+			r.store(t, d)
+		}
 	}
 }
 
@@ -363,6 +421,29 @@ func rebuilt(t *testing.T, r *records, when string) {
 	if after := r.projections(t); after != before {
 		t.Errorf("%s: a rebuild makes another chart: %s", when, firstDifference(before, after))
 	}
+}
+
+// TestAMessageAndItsFileAreOneRow: what the event says stands, the file completes it; of a sent message, what was told last.
+func TestAMessageAndItsFileAreOneRow(t *testing.T) {
+	messages, files := contradictions()
+	r := openRecords(t, files)
+	for _, m := range messages {
+		r.receive(t, m)
+	}
+	r.settle(t)
+	got := r.rows(t, `SELECT sender, subject, thread, recipients, reply_to, text, patient_id FROM mail WHERE box = 'in'`)
+	if want := `The event | Re: In the file | in the file | ["NPI 1","NPI 2","B","A"] | earlier | Text | `; len(got) != 1 || got[0] != want {
+		t.Errorf("the message is\n%s\nwant\n%s", got, want)
+	}
+	got = r.rows(t, `SELECT sender_id, patient_id, status, reason, sent_at, ended_at, (SELECT count(*) FROM mail_status) FROM mail WHERE box = 'out'`)
+	if want := `sent-once | two-faced | failed | at the same time | 1795161630000 | 1795165200000 | 5`; len(got) != 1 || got[0] != want {
+		t.Errorf("the sent message is\n%s\nwant\n%s", got, want)
+	}
+	inside := r.rows(t, `SELECT place, name, state, size FROM download WHERE purpose IN ('message', 'attachment') ORDER BY place`)
+	if len(inside) != 3 || inside[1] != "/payload/url#attachment/0 | in.txt | stored | 2" || inside[2] != "/payload/url#attachment/1 | out.txt | stored | 3" {
+		t.Errorf("its files are %v", inside)
+	}
+	rebuilt(t, r, "a message with files")
 }
 
 // TestRebuildBetweenMessageAndRecord: some links have been fetched, some have not, and what people corrected stands.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"mime"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -21,6 +22,10 @@ func (c *from) attachment(n *node) (Attachment, bool) {
 	}
 	if data := n.get("data"); data.str() != "" {
 		a.Inline = true
+		if c.r.split != nil {
+			a.Part, a.Size, a.DataCut = c.r.taken(data)
+			return a, true
+		}
 		raw, ok := inline(data)
 		if a.DataCut = !ok || data.cut || len(raw) > MaxInline; !a.DataCut {
 			a.Data, a.Size = raw, int64(len(raw))
@@ -31,11 +36,23 @@ func (c *from) attachment(n *node) (Attachment, bool) {
 	return a, sent
 }
 
+// taken finds what a splitter took out.
+func (r *reader) taken(data *node) (n int, size int64, cut bool) {
+	number, marked := strings.CutPrefix(data.str(), partMark)
+	n, err := strconv.Atoi(number)
+	if !marked || err != nil || n < 1 || n > len(r.split.parts) || !r.split.parts[n-1].ok {
+		return 0, 0, true
+	}
+	return n, r.split.parts[n-1].size, false
+}
+
 // listing reads an Attachment without its inline data.
 func (c *from) listing(n *node) (Attachment, bool) {
 	a, sent := c.attachment(n)
 	c.r.spent -= len(a.Data)
-	a.DataCut, a.Data = a.Inline, nil
+	if a.Part == 0 {
+		a.DataCut, a.Data = a.Inline, nil
+	}
 	return a, sent
 }
 

@@ -104,5 +104,6 @@ type Attachment struct {
 	Created     Time   `json:"created,omitzero"` // creation
 	Data        []byte `json:"data,omitempty"`   // inline data, decoded from base64; only up to [MaxInline]
 	Inline      bool   `json:"inline,omitzero"`  // data was sent in the resource
+	Part        int    `json:"part,omitzero"`    // which writer of [ReadSplit] got the inline data, from 1; 0 = none
 	DataCut     bool   `json:"dataCut,omitzero"` // inline data is not in Data: larger than [MaxInline], not base64, not kept
 }

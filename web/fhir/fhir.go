@@ -26,8 +26,22 @@ var ErrNotFHIR = errors.New("the file is not a FHIR resource: it has no resource
 // are kept, which Facts.Truncated says. An error names the entry and the byte and quotes nothing; the facts read before
 // it come with it. An optional field of an odd shape counts as absent.
 func Read(r io.Reader) (Facts, error) {
+	return readWith(r, newReader())
+}
+
+// ReadSplit is [Read] for a file whose attachments are to become files: their inline data, whatever its size, goes to the
+// writers that part gives, one after the other, and Attachment.Part says which. What is written to a writer that no
+// attachment names is not base64, or belongs to nothing that is shown. An error of part or of a writer ends the reading.
+func ReadSplit(r io.Reader, part func() (io.Writer, error)) (Facts, error) {
+	s := newSplitter(r, part)
+	reader := newReader()
+	reader.split = s
+	return readWith(s, reader)
+}
+
+func readWith(r io.Reader, reader *reader) (Facts, error) {
 	input := newTrimmer(r)
-	s := &stream{input: input, reader: newReader()}
+	s := &stream{input: input, reader: reader}
 	s.d = jsontext.NewDecoder(input, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	s.builder = builder{d: s.d, names: map[string]string{}}
 	err := s.root()

@@ -31,6 +31,7 @@ type reader struct {
 	documents      shelf[*document]
 	summary        *composition // the one that is shown
 	about          *known       // the patient
+	split          *splitter    // takes inline data out; nil = it stays
 }
 
 func newReader() *reader {
@@ -232,6 +233,10 @@ func (c *from) describe(k *known, n *node) {
 		k.code = c.concept(n.get("code"))
 		k.label = k.code.Text
 	default: // the sections of a document may name it
+		if k.kind == "Binary" && r.split != nil { // else its content is not shown
+			a, _ := c.attachment(n)
+			k.item = a
+		}
 		k.label, k.parent = c.saying(n), c.ref(n.get("medicationReference"))
 		budget = &r.asides
 	}

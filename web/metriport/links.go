@@ -167,6 +167,9 @@ func consolidated(bundle jsontext.Value) []attachment {
 	return out
 }
 
+// Expiry is when a link that was found at some time dies, where it is one of those that live long.
+func Expiry(link string, found time.Time) time.Time { return expiry(link, found, longLife) }
+
 // expiry is when a presigned link dies: what it says itself, where that is believable, else by its life.
 func expiry(link string, received time.Time, life time.Duration) time.Time {
 	u, err := url.Parse(link)

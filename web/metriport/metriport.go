@@ -1,5 +1,5 @@
-// Package metriport holds the words of the sender: its event types as Go structs, its envelope and its signature.
-// It does no I/O and knows nothing of how Carebell keeps or shows what it reads.
+// Package metriport holds the words of the sender: its event types as Go structs, its envelope, its signature, and the
+// client of its API. It does no I/O but that client's calls, and knows nothing of how Carebell keeps or shows what it reads.
 package metriport
 
 import (

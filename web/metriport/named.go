@@ -37,8 +37,6 @@ func PatientIDs(body []byte) []string {
 	return out
 }
 
-var loose = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-
 // membersOf are the members of a JSON object; nil where v is none. Of two of a name the last counts.
 func membersOf(v jsontext.Value) map[string]jsontext.Value {
 	var m map[string]jsontext.Value

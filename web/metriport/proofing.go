@@ -1,11 +1,6 @@
 package metriport
 
 import (
-	"bytes"
-	"slices"
-	"strconv"
-	"strings"
-
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -20,42 +15,46 @@ type Proofing struct {
 	Fields    []Field // every other field but meta
 }
 
-// Field is a field by its name; one within another is named with a dot between, one of a list by its number.
-type Field struct{ Name, Value string }
-
-// Limits of the fields that are kept; the message has all of them.
-const (
-	mostFields   = 200
-	longestField = 2000 // bytes
-	deepestField = 6
-)
-
-// taken are the fields that have a place of their own. Those of a shape that nobody expected are shown like any other.
-var taken = []string{"proofedIdentityId", "sessionId", "patientId", "externalId"}
+// longestProof is the longest id that is taken as one, in bytes.
+const longestProof = 2000
 
 // ReadProofing reads it; what is of another shape than expected is shown as it is.
 func ReadProofing(body []byte) Proofing {
 	top := membersOf(trimBOM(body))
 	payload := membersOf(top["payload"])
-	first := func(name string) jsontext.Value {
-		if v, ok := payload[name]; ok && textOf(v) != "" {
-			return v
+	read := func(name string) string {
+		if text := textOf(payload[name]); text != "" {
+			return text
 		}
-		return top[name]
+		return textOf(top[name])
 	}
-	p := Proofing{ProofedID: textOf(first("proofedIdentityId")), SessionID: textOf(first("sessionId"))}
-	p.Patient.ID, p.Patient.ExternalID = Text(textOf(first("patientId"))), Text(textOf(first("externalId")))
+	p := Proofing{ProofedID: read("proofedIdentityId"), SessionID: read("sessionId")}
+	p.Patient.ID, p.Patient.ExternalID = Text(read("patientId")), Text(read("externalId"))
 	ids, ok := payload["additionalIds"]
 	if !ok {
 		ids = top["additionalIds"]
 	}
 	_ = json.Unmarshal(ids, &p.Patient.AdditionalIDs, loose) // of another shape: none
-	p.Data = fieldsOf(membersOf(top["meta"])["data"], nil)
+	p.Data, _ = Fields(membersOf(top["meta"])["data"])
+	others := &fields{skip: taken(payload)}
 	if payload != nil {
-		p.Fields = fieldsOf(top["payload"], taken)
+		others.value("", top["payload"])
 	}
-	p.Fields = append(p.Fields, fieldsOf(jsontext.Value(trimBOM(body)), append([]string{"meta", "payload"}, taken...))...)
+	others.skip = taken(top)
+	others.skip["meta"], others.skip["payload"] = true, payload != nil
+	others.value("", trimBOM(body))
+	p.Fields = others.list
 	return p
+}
+
+// taken are the members that have a place of their own. Those of a shape that nobody expected are shown like any other.
+func taken(members map[string]jsontext.Value) map[string]bool {
+	skip := map[string]bool{}
+	for _, name := range []string{"proofedIdentityId", "sessionId", "patientId", "externalId"} {
+		v := members[name]
+		skip[name] = v.Kind() == 'n' || textOf(v) != ""
+	}
+	return skip
 }
 
 // textOf is a JSON string or number as text; "" for anything else.
@@ -64,73 +63,5 @@ func textOf(v jsontext.Value) string {
 	if len(v) == 0 || json.Unmarshal(v, &t, loose) != nil {
 		return ""
 	}
-	return cut(string(t))
-}
-
-func cut(s string) string {
-	if len(s) <= longestField {
-		return s
-	}
-	return strings.ToValidUTF8(s[:longestField], "") + "…"
-}
-
-// fieldsOf lists the members of a JSON value in their order, but for those on the top that are named in without.
-func fieldsOf(v jsontext.Value, without []string) []Field {
-	var out []Field
-	if len(v) > 0 {
-		walkFields(&out, v, "", without, 0)
-	}
-	return out
-}
-
-func walkFields(out *[]Field, v jsontext.Value, name string, without []string, depth int) {
-	if len(*out) >= mostFields {
-		return
-	}
-	kind := v.Kind()
-	if (kind != '{' && kind != '[') || depth >= deepestField {
-		addField(out, name, v)
-		return
-	}
-	d := jsontext.NewDecoder(bytes.NewReader(v), loose)
-	if _, err := d.ReadToken(); err != nil {
-		return
-	}
-	for i := 0; ; i++ {
-		next := d.PeekKind()
-		if next == '}' || next == ']' || next == 0 {
-			return
-		}
-		inner := strconv.Itoa(i + 1)
-		if kind == '{' {
-			token, err := d.ReadToken()
-			if err != nil {
-				return
-			}
-			inner = token.String()
-		}
-		value, err := d.ReadValue()
-		if err != nil {
-			return
-		}
-		odd := slices.Contains(taken, inner) && (value.Kind() == '{' || value.Kind() == '[')
-		if depth == 0 && slices.Contains(without, inner) && !odd {
-			continue
-		}
-		full := inner
-		if name != "" {
-			full = name + "." + inner
-		}
-		walkFields(out, value, full, nil, depth+1)
-	}
-}
-
-func addField(out *[]Field, name string, v jsontext.Value) {
-	text := string(v)
-	if v.Kind() == '"' {
-		text = textOf(v)
-	}
-	if v.Kind() != 'n' { // null is as if it were not there
-		*out = append(*out, Field{Name: cut(name), Value: cut(text)})
-	}
+	return cut(string(t), longestProof)
 }

@@ -120,8 +120,8 @@ func (b *backlog) errands(next func() person) {
 	}
 	b.begin(b.paged(next(), true), b.ago(0.3, 0.9))
 	b.begin(b.paged(next(), false), b.ago(0.05, 0.5))
-	for _, outcome := range []string{"completed", "failed", ""} {
-		b.begin(b.bulkImport(outcome), b.ago(0.1, 0.9))
+	for _, outcome := range []string{"completed", "failed", ""} { // the last one is stuck
+		b.begin(b.bulkImport(outcome, b.usualRows()), b.ago(0.1, 0.9))
 	}
 	b.begin(b.consolidated(next()), b.ago(0.05, 0.9))
 	twice := next()
@@ -132,6 +132,10 @@ func (b *backlog) errands(next func() person) {
 		p := next()
 		if i%3 == 2 {
 			b.begin(b.received(nil), b.ago(0.02, 0.9))
+			continue
+		}
+		if i == 1 {
+			b.begin(b.conversation(p), b.ago(0.4, 0.9))
 			continue
 		}
 		b.begin(b.received(&p), b.ago(0.02, 0.9))

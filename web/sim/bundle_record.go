@@ -56,11 +56,16 @@ func (l letter) communication(r *rand.Rand) object {
 	if l.about != nil {
 		about = reference(l.about.resource(false), "")
 	}
+	answered := list(nil)
+	if l.answers != "" {
+		answered = list{of("reference", "Communication/"+l.answers)}
+	}
 	c := resource("Communication", l.id,
 		"status", "completed",
 		"category", list{of("text", "Secure message")},
 		"subject", about,
 		"topic", of("text", l.subject),
+		"inResponseTo", answered,
 		"sent", l.sent, "received", l.received,
 		"recipient", list{of("display", l.destination)},
 		"sender", of("display", l.from),

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/xml"
 	"fmt"
 	"image"
@@ -159,31 +158,5 @@ func picture(r *rand.Rand, _ person, _ string, _ time.Time) []byte {
 	}
 	var b bytes.Buffer
 	_ = png.Encode(&b, m) // a buffer takes everything, and the image is not empty
-	return b.Bytes()
-}
-
-// importResult is the result CSV of a bulk import: the columns that were uploaded, and what became of each row.
-func importResult(r *rand.Rand, people []person) []byte {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	row := func(cells ...string) { _ = w.Write(cells) } // a buffer takes everything
-	row("firstname", "lastname", "dob", "gender", "addressLine1", "addressLine2", "city", "state", "zip", "phone-1",
-		"email-1", "externalId", "metriportId", "status", "reason")
-	reasons := []string{
-		"Invalid zip: 9591", "Missing dob", "Invalid date of birth, it lies in the future: 2999-01-01",
-		"Invalid phone, \"555\" has too few digits", "Invalid state: ZZ",
-	}
-	for i, p := range people {
-		id, status, reason, line2 := p.id, "succeeded", "", ""
-		if i%9 == 2 {
-			id, status, reason = "", "failed", pick(r, reasons)
-		}
-		if i%7 == 3 {
-			line2 = "=Unit 4, rear" // a cell that a spreadsheet would take for a formula
-		}
-		row(p.given, p.family, p.born, p.sex, p.line, line2, p.city, p.state, p.zip, p.phone,
-			fmt.Sprintf("patient%d@example.com", i), p.externalID, id, status, reason)
-	}
-	w.Flush()
 	return b.Bytes()
 }

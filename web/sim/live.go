@@ -22,13 +22,15 @@ func hand() []card {
 		func(s *Sim) *journey { return s.oneLab(s.somebody(), panelBMP, true) },
 		func(s *Sim) *journey { return s.oneLab(s.somebody(), s.r.IntN(len(panels)), false) },
 		func(s *Sim) *journey { return s.oneFill(s.somebody()) },
-		func(s *Sim) *journey { p := s.somebody(); return s.received(&p) },
+		func(s *Sim) *journey { return s.conversation(s.somebody()) },
 		func(s *Sim) *journey { return s.received(s.perhaps(s.somebody())) },
 		func(s *Sim) *journey { return s.delivered(s.somebody(), oneIn(s.r, 3)) },
 		func(s *Sim) *journey { return s.query(s.somebody(), oneIn(s.r, 3)) },
 		func(s *Sim) *journey { return s.paged(s.somebody(), !oneIn(s.r, 3)) },
 		func(s *Sim) *journey { return s.consolidated(s.somebody()) },
-		func(s *Sim) *journey { return s.bulkImport(pick(s.r, []string{"completed", "completed", "failed"})) },
+		func(s *Sim) *journey {
+			return s.bulkImport(pick(s.r, []string{"completed", "completed", "failed"}), s.usualRows())
+		},
 		func(s *Sim) *journey { return s.proofing(s.somebody()) },
 		func(s *Sim) *journey { return s.legacy(legacyTypes[s.turn%len(legacyTypes)], s.somebody()) },
 	}

@@ -33,6 +33,7 @@ type Message struct {
 type Sim struct {
 	clock  func() time.Time
 	store  *store
+	outbox *outbox
 	people []person
 
 	mu      sync.Mutex
@@ -47,13 +48,22 @@ type Sim struct {
 
 // New returns a simulation at the beginning of its story.
 func New(o Options) *Sim {
-	return &Sim{clock: o.Now, store: newStore(o), people: population(), r: seeded(o.Seed, 1)}
+	s := &Sim{clock: o.Now, store: newStore(o), people: population(), r: seeded(o.Seed, 1)}
+	s.outbox = &outbox{now: s.now, repeat: s.Repeat}
+	return s
 }
 
 // Store serves the presigned objects that the messages point at: GET and HEAD under /objects/, with ranges. A URL with
-// a wrong signature or past its life is answered 403 with the object store's XML. Beside it stands the document
-// endpoint that gives a fresh URL to a caller with an x-api-key, and what [Sim.Hostile] leads to.
-func (s *Sim) Store() http.Handler { return s.store.handler() }
+// a wrong signature or past its life is answered 403 with the object store's XML. Beside it stand, for a caller with an
+// x-api-key, the document endpoint that gives a fresh URL and the webhook settings with the list of deliveries, and what
+// [Sim.Hostile] leads to.
+func (s *Sim) Store() http.Handler {
+	mux := s.store.handler()
+	for _, prefix := range []string{"", "/medical/v1"} {
+		s.outbox.api(mux, prefix)
+	}
+	return mux
+}
 
 func (s *Sim) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
 
@@ -105,7 +115,7 @@ func (s *Sim) example(t metriport.Type) *journey {
 	case metriport.NetworkQueryHIE, metriport.NetworkQueryPharmacy, metriport.NetworkQueryLab, metriport.FirstDataReady:
 		return s.query(p, oneIn(s.r, 4))
 	case metriport.BulkPatientCreate:
-		return s.bulkImport("completed")
+		return s.bulkImport("completed", s.usualRows())
 	case metriport.ConsolidatedData:
 		return s.consolidated(p)
 	case metriport.DocumentsPaged:

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -34,6 +35,7 @@ type content struct {
 
 type held struct {
 	content
+	write func(r *rand.Rand, w io.Writer) // instead of make, for what is too large to be held
 	seed  uint64
 	since time.Time
 	until time.Time
@@ -57,10 +59,13 @@ func newStore(o Options) *store {
 	return &store{now: o.Now, base: strings.TrimRight(o.BaseURL, "/"), secret: secret[:], held: map[string]*held{}}
 }
 
-// put keeps c under id and forgets what nobody can read any more.
-func (s *store) put(id string, seed uint64, c content) {
+// put keeps c under id.
+func (s *store) put(id string, seed uint64, c content) { s.hold(id, &held{content: c, seed: seed}) }
+
+// hold keeps h under id and forgets what nobody can read any more.
+func (s *store) hold(id string, h *held) {
 	now := s.now()
-	h := &held{content: c, seed: seed, since: now, until: now.Add(tenMinutes + keptBeyond)}
+	h.since, h.until = now, now.Add(tenMinutes+keptBeyond)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.order) > 0 && (len(s.order) >= maxHeld || s.held[s.order[0]].until.Before(now)) {
@@ -113,7 +118,7 @@ func (s *store) sign(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func (s *store) handler() http.Handler {
+func (s *store) handler() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /objects/{id}/{name}", s.serve)
 	mux.HandleFunc("GET /medical/v1/document/download-url", s.freshen)
@@ -138,6 +143,13 @@ func (s *store) serve(w http.ResponseWriter, r *http.Request) {
 	h, ok := s.find(id, name)
 	if !ok {
 		refuse(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
+		return
+	}
+	if h.write != nil { // written as it is made, so of no announced length and without ranges
+		w.Header().Set("Content-Type", h.mime)
+		if r.Method == http.MethodGet {
+			h.write(seeded(h.seed, 2), w)
+		}
 		return
 	}
 	body := h.bytes()

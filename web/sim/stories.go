@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"carebell/web/metriport"
@@ -49,33 +48,6 @@ func (s *Sim) query(p person, failing bool) *journey {
 	answer(metriport.NetworkQueryPharmacy, 40*time.Second, completed("pharmacy", "surescripts", "completed"))
 	answer(metriport.NetworkQueryLab, time.Minute, completed("lab", "quest", labStatus))
 	answer(metriport.NetworkQueryHIE, 3*time.Minute, completed("hie", "", "completed"))
-	return j
-}
-
-// bulkImport is a bulk patient creation; outcome is completed, failed, or "" for one that stays processing.
-func (s *Sim) bulkImport(outcome string) *journey {
-	j := &journey{}
-	request, data := uuid4(s.r), s.callerData()
-	rows := slices.Clone(s.people)
-	s.r.Shuffle(len(rows), func(i, k int) { rows[i], rows[k] = rows[k], rows[i] })
-	rows = rows[:12+s.r.IntN(20)]
-	report := func(status string, wait time.Duration) {
-		j.add(metriport.BulkPatientCreate, wait, between(s.r, time.Second, 10*time.Second), func(at, _ time.Time) Message {
-			reason, result := "", ""
-			switch status {
-			case "failed":
-				reason = "Invalid CSV: missing required column 'dob'"
-			case "completed":
-				result = s.keep(importFile(rows), threeMinutes)
-			}
-			return s.message(metriport.BulkPatientCreate, envelope{at, request, data}, "bulkPatientCreate",
-				of("requestId", request, "status", status, "reason", reason, "result", result))
-		})
-	}
-	report("processing", 0)
-	if outcome != "" {
-		report(outcome, between(s.r, 2*time.Minute, 40*time.Minute))
-	}
 	return j
 }
 

@@ -13,10 +13,6 @@ func paperFile(kind paper, p person, at time.Time) func(r *rand.Rand) []byte {
 	return func(r *rand.Rand) []byte { return kind.make(r, p, kind.title, at) }
 }
 
-func importFile(rows []person) content {
-	return content{"result.csv", "text/csv; charset=utf-8", func(r *rand.Rand) []byte { return importResult(r, rows) }}
-}
-
 // document describes one file of a patient's archive; url and downloadUrl are there where the event type has them.
 func (s *Sim) document(p person, at time.Time, i int, urls, fresh bool) object {
 	kind := papers[i%len(papers)]

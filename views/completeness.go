@@ -1,0 +1,122 @@
+package views
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Completeness is the page that compares Metriport's list with the inbox.
+type Completeness struct {
+	Frame
+	On   bool   // an API key is set
+	Host string // of the API
+
+	Checking bool
+	Read     int // entries read so far
+
+	Known   bool // there was a comparison that came to its end
+	At      Time // of it
+	Sent    int
+	Here    int
+	Missing int // by now
+	Pending int
+	Notes   []string // what else the comparison found, in sentences
+	Failing string   // what Metriport says of a webhook that it calls failing; "" = it does not
+	Problem string   // why the last comparison did not come to its end; "" = it did
+	Tried   Time     // when that was
+
+	CanRetry bool // there is something to send again
+	Retry    Retry
+
+	Gaps []Gap // missing, the oldest first
+	More int   // missing ones that are not in Gaps
+	Late []Gap // missing once, and here by now
+	Runs []Comparison
+}
+
+// Retry is what was last asked to be sent again.
+type Retry struct {
+	Asked   bool
+	At      Time
+	By      string
+	Missing int // at that time
+	Arrived int // since
+	Error   string
+	Overdue bool // it takes longer than it should
+	Waited  string
+}
+
+// Gap is a message that was missing, or is.
+type Gap struct {
+	ID      string
+	Type    string
+	Sent    Time
+	Said    string // by Metriport, of its delivery
+	Arrived Time   // unknown while missing
+	State   string // of its links, once it is here
+	Bad     bool   // they had expired
+}
+
+// Comparison is one row of the history.
+type Comparison struct {
+	At      Time
+	Took    string
+	By      string // "" = by the clock
+	Text    string
+	Problem bool
+}
+
+// Sentence is the proof in one line.
+func (p Completeness) Sentence() string { return Proof(p.Sent, p.Here, p.Missing, p.Pending) }
+
+// Proof is a comparison in one line: "2,481 sent, 2,481 here, 0 missing".
+func Proof(sent, here, missing, pending int) string {
+	text := Count(sent) + " sent, " + Count(here) + " here, " + Count(missing) + " missing"
+	if pending > 0 {
+		text += ", " + Count(pending) + " on the way"
+	}
+	return text
+}
+
+// Count is a number with its thousands apart.
+func Count(n int) string {
+	digits := strconv.Itoa(n)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && d != '-' && (len(digits)-i)%3 == 0 && digits[i-1] != '-' {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// Counted is a number with its noun: "1 message", "2,000 messages".
+func Counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return Count(n) + " " + noun + "s"
+}
+
+func (g Gap) typeName() string {
+	if g.Type == "" {
+		return "type not sent"
+	}
+	return g.Type
+}
+
+// Missing counts messages up to [MostNew].
+func Missing(n int) string {
+	if n >= MostNew {
+		return "At least " + Counted(MostNew, "message")
+	}
+	return Counted(n, "message")
+}
+
+func (g Gap) arrived() string {
+	if late := g.Arrived.Since(g.Sent); late != "" {
+		return "arrived " + late + " late"
+	}
+	return "arrived"
+}
