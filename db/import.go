@@ -54,7 +54,8 @@ func (tx *Tx) SaveImportEvent(ctx context.Context, e ImportEvent) error {
 	if err != nil {
 		return fmt.Errorf("saving an import: %w", err)
 	}
-	if _, err := tx.exec(ctx, `INSERT INTO import_event (inbox_seq, job_no, message_id, state, reason, sent_at, received_at, data, test) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	if _, err := tx.exec(ctx, `INSERT INTO import_event (inbox_seq, job_no, message_id, state, reason, sent_at, received_at, data, test) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+		ON CONFLICT (inbox_seq) DO UPDATE SET job_no = ?2, state = ?4, reason = ?5, sent_at = ?6, data = ?8, test = ?9`,
 		e.InboxSeq, no, e.MessageID, e.State, e.Reason, millis(e.SentAt), millis(e.ReceivedAt), string(e.Data), e.Test); err != nil {
 		return fmt.Errorf("saving an import's event: %w", err)
 	}
@@ -66,6 +67,9 @@ func (tx *Tx) SaveImportEvent(ctx context.Context, e ImportEvent) error {
 		WHERE no = ?1`, no)
 	if err != nil {
 		return fmt.Errorf("settling an import: %w", err)
+	}
+	if err := tx.Index(ctx, SearchImport, e.Job, "", e.Job); err != nil {
+		return err
 	}
 	return tx.changedItem(ctx, TopicImports, no, "")
 }

@@ -155,6 +155,7 @@ const mostTypes = 100
 
 // InboxTypes lists the types of the messages that came, in order, without those whose type could not be read.
 func (s Snapshot) InboxTypes(ctx context.Context) ([]string, error) {
+	//nolint:sqlclosecheck // collect closes them
 	rows, err := s.QueryContext(ctx, `WITH RECURSIVE t (type) AS (SELECT min(type) FROM inbox WHERE type > ''
 			UNION ALL SELECT (SELECT min(type) FROM inbox WHERE type > t.type) FROM t WHERE t.type IS NOT NULL)
 		SELECT type FROM t WHERE type IS NOT NULL LIMIT ?`, mostTypes)
@@ -251,8 +252,11 @@ type Became struct {
 // becomes are the queries for what a message became. Each has the message's number as ?1 and the columns of [Became].
 var becomes = []string{
 	`SELECT 'notification', CAST(id AS TEXT), patient_id, kind, CAST(state AS TEXT), '' FROM notification WHERE inbox_seq = ?1`,
-	`SELECT 'patient', n.patient_id, n.patient_id, coalesce(p.name, ''), iif(p.id IS NULL, 'unknown', 'known'), '' FROM inbox_patient n LEFT JOIN patient p ON p.id = n.patient_id WHERE n.seq = ?1`,
+	`SELECT 'patient', n.patient_id AS id, n.patient_id AS patient, coalesce(p.name, ''), iif(p.id IS NULL, 'unknown', 'known'), '' FROM inbox_patient n LEFT JOIN patient p ON p.id = n.patient_id WHERE n.seq = ?1`,
 	`SELECT 'file', CAST(id AS TEXT), patient_id, name, state, reason FROM download WHERE inbox_seq = ?1`,
+	`SELECT 'message', CAST(id AS TEXT), patient_id, subject, '', '' FROM mail WHERE id = ?1 AND box = 'in'`,
+	`SELECT 'sent', CAST(mail_id AS TEXT), patient_id, '', status, '' FROM mail_status WHERE inbox_seq = ?1`,
+	`SELECT 'import', j.id, '', j.id, e.state, '' FROM import_event e JOIN import_job j ON j.no = e.job_no WHERE e.inbox_seq = ?1`,
 	`SELECT 'identity', CAST(id AS TEXT), patient_id, proofed_id, '', '' FROM identity WHERE id = ?1`,
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,14 +77,16 @@ type MailMatch struct {
 	At time.Time
 }
 
-// AddMail puts a message that came in into the chart. What people did with it before a rebuild counts again.
+// AddMail puts a message that came in into the chart, or brings it up to date where its event is read again. What people did with it before a rebuild counts again.
 func (tx *Tx) AddMail(ctx context.Context, m Mail) error {
 	to, err := json.Marshal(m.Recipients)
 	if err != nil {
 		return err
 	}
 	_, err = tx.exec(ctx, `INSERT INTO mail (id, box, sender_id, stated_id, patient_id, subject, thread, sender, recipients, reply_to, network, transport, text, sent_at, received_at)
-		VALUES (?1, 'in', ?2, ?3, iif(?3 <> '', ?3, coalesce((SELECT patient_id FROM mail_match WHERE mail_id = ?1), '')), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`,
+		VALUES (?1, 'in', ?2, ?3, iif(?3 <> '', ?3, coalesce((SELECT patient_id FROM mail_match WHERE mail_id = ?1), '')), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+		ON CONFLICT (id) DO UPDATE SET sender_id = ?2, stated_id = ?3, patient_id = excluded.patient_id, subject = ?4, thread = ?5, sender = ?6, recipients = ?7,
+			reply_to = ?8, network = ?9, transport = ?10, text = ?11, sent_at = ?12`,
 		m.ID, m.SenderID, m.StatedID, m.Subject, care.Thread(m.Subject), m.Sender, string(to), m.ReplyTo, m.Network, m.Transport, m.Text, millis(m.SentAt), millis(m.ReceivedAt))
 	if err != nil {
 		return fmt.Errorf("adding a message: %w", err)
@@ -153,7 +156,8 @@ func (tx *Tx) AddMailStatus(ctx context.Context, s MailStatus, receivedAt time.T
 	if at.IsZero() {
 		at = s.ToldAt
 	}
-	_, err := tx.exec(ctx, `INSERT INTO mail_status (inbox_seq, mail_id, told, patient_id, status, reason, sent_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := tx.exec(ctx, `INSERT INTO mail_status (inbox_seq, mail_id, told, patient_id, status, reason, sent_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+		ON CONFLICT (inbox_seq) DO UPDATE SET mail_id = ?2, told = ?3, patient_id = ?4, status = ?5, reason = ?6, sent_at = ?7, ended_at = ?8`,
 		s.InboxSeq, id, fmt.Sprintf("%020d %s", max(at.UnixMilli(), 0), s.MessageID), s.PatientID, s.Status, s.Reason, millis(s.SentAt), millis(s.EndedAt))
 	if err != nil {
 		return fmt.Errorf("adding a sent message: %w", err)
@@ -178,15 +182,16 @@ func (tx *Tx) AddMailStatus(ctx context.Context, s MailStatus, receivedAt time.T
 
 // indexMail brings the words a message is found by up to date.
 func (tx *Tx) indexMail(ctx context.Context, id int64) error {
-	var words string
-	err := tx.row(ctx, `SELECT subject || char(10) || sender || char(10) || sender_id || char(10) || reason FROM mail WHERE id = ?`, id).Scan(&words)
+	var words, kind string
+	err := tx.row(ctx, `SELECT subject || char(10) || sender || char(10) || sender_id || char(10) || reason, iif(box = 'in', ?2, ?3) FROM mail WHERE id = ?1`,
+		id, SearchMessage, SearchSent).Scan(&words, &kind)
 	if err == nil {
 		_, err = tx.exec(ctx, `INSERT OR REPLACE INTO mail_search (rowid, words) VALUES (?, ?)`, id, strings.ToLower(words)) // SQLite's own lower knows only ASCII
 	}
 	if err != nil {
 		return fmt.Errorf("indexing a message: %w", err)
 	}
-	return nil
+	return tx.Index(ctx, kind, strconv.FormatInt(id, 10), "", words)
 }
 
 // settleMail makes of what people did with a message what lists show and filter by.

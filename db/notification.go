@@ -96,6 +96,7 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 		return fmt.Errorf("adding a notification: %w", err)
 	}
 	// Where its message was read later than those behind it, they are its twins.
+	//nolint:sqlclosecheck // collect closes them
 	rows, err := tx.query(ctx, `UPDATE notification SET twin_of = ?6 WHERE patient_id = ?1 AND kind = ?2 AND event_at = ?3 AND source_sent_at IS ?4 AND moves = ?5
 		AND id > ?6 AND (twin_of = 0 OR twin_of > ?6) RETURNING id`, n.PatientID, n.Kind, millis(n.EventAt), millis(n.SourceSentAt), string(moves), n.ID)
 	if err != nil {

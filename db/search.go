@@ -13,6 +13,9 @@ import (
 const (
 	SearchFacility = "facility" // key: its name
 	SearchIdentity = "identity" // key: the proofing's number
+	SearchMessage  = "message"  // key: the number of a message that came in
+	SearchSent     = "sent"     // key: the number of a message that the practice sent
+	SearchImport   = "import"   // key: the job's id
 )
 
 // Index makes a thing findable by words: a new one, or one that is named by other words now. The first line of words is

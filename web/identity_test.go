@@ -100,7 +100,7 @@ func TestIdentity(t *testing.T) {
 	if strings.Contains(file, "pid_beside") || strings.Contains(file, "secret-five") {
 		t.Error("the export has what does not belong into it")
 	}
-	noted, _ := audits(t, s, 0)
+	noted, _ := auditsAfter(t, s, 0)
 	for _, want := range []string{"search||identity", "view|pat-a|identity 1", "view||identity 3", "export||identity"} {
 		if !slices.Contains(noted, want) {
 			t.Errorf("%q is not noted: %q", want, noted)

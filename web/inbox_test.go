@@ -31,8 +31,8 @@ func ids(t *testing.T, page, css, attribute string) (out []string) {
 	return out
 }
 
-// audits lists action, patient and object of what was noted, oldest first.
-func audits(t *testing.T, s *webtest.Server, after int64) (out []string, last int64) {
+// auditsAfter lists action, patient and object of what was noted, oldest first.
+func auditsAfter(t *testing.T, s *webtest.Server, after int64) (out []string, last int64) {
 	t.Helper()
 	if err := s.DB.Read(t.Context(), func(v db.Snapshot) error {
 		rows, err := v.QueryContext(t.Context(), `SELECT id, action, patient_id, object FROM audit WHERE id > ? ORDER BY id`, after)
@@ -205,7 +205,7 @@ func TestMessagePage(t *testing.T) {
 	post(`{"meta":{"messageId":"deep","type":"patient.admit"},"payload":{"patientId":"p","x":` + strings.Repeat(`[`, 3000) + strings.Repeat(`]`, 3000) + `}}`)
 	s.Settled(t)
 
-	_, seen := audits(t, s, 0)
+	_, seen := auditsAfter(t, s, 0)
 	for _, test := range []struct {
 		path    string
 		has     []string
@@ -239,7 +239,7 @@ func TestMessagePage(t *testing.T) {
 			t.Errorf("%s is %d bytes long", test.path, len(page))
 		}
 		var noted []string
-		if noted, seen = audits(t, s, seen); !slices.Equal(noted, []string{test.audited}) {
+		if noted, seen = auditsAfter(t, s, seen); !slices.Equal(noted, []string{test.audited}) {
 			t.Errorf("%s is noted as %q, want %q", test.path, noted, test.audited)
 		}
 	}
@@ -255,7 +255,7 @@ func TestMessagePage(t *testing.T) {
 			t.Errorf("%s is served with %v", path, resp.Header)
 		}
 		var noted []string
-		if noted, seen = audits(t, s, seen); len(noted) != 1 || !strings.HasPrefix(noted[0], "download|") {
+		if noted, seen = auditsAfter(t, s, seen); len(noted) != 1 || !strings.HasPrefix(noted[0], "download|") {
 			t.Errorf("%s is noted as %q", path, noted)
 		}
 	}
@@ -348,7 +348,7 @@ func TestProcessAgain(t *testing.T) {
 	setOutcome(t, s, "seq > 1")
 	list := mustDial(t, s, b, "view=inbox&since=0")
 	next(t, list)
-	_, from := audits(t, s, 0)
+	_, from := auditsAfter(t, s, 0)
 	resp, _ := b.Form(t, "/admin/inbox/again", url.Values{"type": {"patient.admit"}, "status": {"failed"}})
 	if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusSeeOther || to != "/admin/inbox?status=failed&type=patient.admit" {
 		t.Errorf("asking for all answers %s to %s", resp.Status, to)
@@ -357,7 +357,7 @@ func TestProcessAgain(t *testing.T) {
 	if got := strings.Trim(outcomes(t, s), "p"); got != "" {
 		t.Errorf("there are still outcomes %s", got)
 	}
-	if noted, _ := audits(t, s, from); !slices.Equal(noted, []string{"again||152 failed messages of type patient.admit"}) {
+	if noted, _ := auditsAfter(t, s, from); !slices.Equal(noted, []string{"again||152 failed messages of type patient.admit"}) {
 		t.Errorf("it is noted as %q", noted)
 	}
 	for _, form := range []url.Values{{}, {"status": {"lost"}}, {"status": {"received"}}, {"type": {"patient.admit"}, "status": {"failed"}}} {

@@ -145,6 +145,15 @@ var becomes = map[string]func(s *Server, b db.Became) views.Became{
 		}
 		return out
 	},
+	"message": func(_ *Server, b db.Became) views.Became {
+		return views.Became{Label: "Message", What: orMissing(visible(b.What), "Subject not sent"), State: "received", URL: "/messages/" + b.ID}
+	},
+	"sent": func(_ *Server, b db.Became) views.Became {
+		return views.Became{Label: "Sent message", What: "Delivery status", State: orMissing(visible(b.State), "status not sent"), URL: "/messages/sent/" + b.ID}
+	},
+	"import": func(_ *Server, b db.Became) views.Became {
+		return views.Became{Label: "Import", What: visible(b.ID), State: orMissing(visible(b.State), "state not sent"), URL: "/imports/" + url.PathEscape(b.ID)}
+	},
 	"identity": func(_ *Server, b db.Became) views.Became {
 		return views.Became{Label: "Identity proof", What: orMissing(visible(b.What), "proofed identity id not sent"), State: "verified", URL: "/identity/" + b.ID}
 	},

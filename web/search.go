@@ -29,6 +29,9 @@ type searchKind struct {
 // searchKinds are the groups beside patients and requests, in the order in which they are shown. A page whose things are
 // indexed adds a line.
 var searchKinds = []searchKind{
+	{db.SearchMessage, "Messages", func(h db.Hit) string { return "/messages/" + h.Key }, func(text string) string { return listURL("/messages", text) + "&state=all" }},
+	{db.SearchSent, "Sent messages", func(h db.Hit) string { return "/messages/sent/" + h.Key }, func(text string) string { return listURL("/messages", text) + "&box=outbound" }},
+	{db.SearchImport, "Imports", func(h db.Hit) string { return "/imports/" + url.PathEscape(h.Key) }, func(text string) string { return listURL("/imports", text) }},
 	{db.SearchIdentity, "Identity proofings", func(h db.Hit) string { return identityPath + "/" + h.Key }, func(text string) string { return listURL(identityPath, text) }},
 	{db.SearchFacility, "Facilities", func(h db.Hit) string { return listURL("/", h.Key) + "&state=all" }, nil},
 }

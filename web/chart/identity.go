@@ -26,7 +26,7 @@ func proofing(r *reading, e metriport.Envelope, event metriport.Event) error {
 func fields(list []metriport.Field) []db.Field {
 	out := []db.Field{}
 	for _, f := range list {
-		out = append(out, db.Field(f))
+		out = append(out, db.Field{Name: f.Name, Text: f.Text, Cut: f.Cut})
 	}
 	return out
 }

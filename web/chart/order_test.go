@@ -150,7 +150,7 @@ var chartQueries = []string{
 	`SELECT 'import', id, id_from, state, reason, started_at, ended_at, heard_at FROM import_job ORDER BY id`,
 	`SELECT 'import event', id, message_id, e.state, e.reason, sent_at, data, test FROM import_event e JOIN import_job j ON j.no = e.job_no ORDER BY message_id`,
 	`SELECT 'proofing', message_id, request_id, patient_id, proofed_id, session_id, sent_at, data, fields FROM identity ORDER BY message_id`,
-	`SELECT 'found', e.kind, iif(e.kind = 'identity', '', e.key), e.patient_id, w.words FROM search_entry e JOIN search_words w ON w.rowid = e.no ORDER BY 2, 5, 3, 4`,
+	`SELECT 'found', e.kind, iif(e.kind IN ('facility', 'import'), e.key, ''), e.patient_id, w.words FROM search_entry e JOIN search_words w ON w.rowid = e.no ORDER BY 2, 5, 3, 4`,
 	`SELECT 'named', message_id, patient_id FROM inbox JOIN inbox_patient USING (seq) ORDER BY message_id, patient_id`,
 	`SELECT 'part', message_id, pull_part.id % 1024, kind, patient_id, request_id, is_out, is_failed, is_empty, is_unclear, step, at, sent_at, place, source, status,
 		page, pages, items, more, (SELECT count(*) FROM pull_part o WHERE o.pull_id = pull.id) FROM pull JOIN pull_part ON pull_id = pull.id ORDER BY message_id, pull_part.id % 1024`,

@@ -1,8 +1,6 @@
 package metriport
 
 import (
-	"strings"
-
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -17,46 +15,46 @@ type Proofing struct {
 	Fields    []Field // every other field but meta
 }
 
-// longestField bounds an id that is not of a documented length, in bytes.
-const longestField = 2000
-
-// taken are the fields that have a place of their own. Those of a shape that nobody expected are shown like any other.
-var taken = []string{"proofedIdentityId", "sessionId", "patientId", "externalId"}
+// longestProof is the longest id that is taken as one, in bytes.
+const longestProof = 2000
 
 // ReadProofing reads it; what is of another shape than expected is shown as it is.
 func ReadProofing(body []byte) Proofing {
-	body = trimBOM(body)
-	top := membersOf(body)
+	top := membersOf(trimBOM(body))
 	payload := membersOf(top["payload"])
-	first := func(name string) jsontext.Value {
-		if v, ok := payload[name]; ok && textOf(v) != "" {
-			return v
+	read := func(name string) string {
+		if text := textOf(payload[name]); text != "" {
+			return text
 		}
-		return top[name]
+		return textOf(top[name])
 	}
-	p := Proofing{ProofedID: textOf(first("proofedIdentityId")), SessionID: textOf(first("sessionId"))}
-	p.Patient.ID, p.Patient.ExternalID = Text(textOf(first("patientId"))), Text(textOf(first("externalId")))
+	p := Proofing{ProofedID: read("proofedIdentityId"), SessionID: read("sessionId")}
+	p.Patient.ID, p.Patient.ExternalID = Text(read("patientId")), Text(read("externalId"))
 	ids, ok := payload["additionalIds"]
 	if !ok {
 		ids = top["additionalIds"]
 	}
 	_ = json.Unmarshal(ids, &p.Patient.AdditionalIDs, loose) // of another shape: none
 	p.Data, _ = Fields(membersOf(top["meta"])["data"])
-	p.Fields = append(beside(top["payload"], payload), beside(body, top)...)
+	others := &fields{skip: taken(payload)}
+	if payload != nil {
+		others.value("", top["payload"])
+	}
+	others.skip = taken(top)
+	others.skip["meta"], others.skip["payload"] = true, payload != nil
+	others.value("", trimBOM(body))
+	p.Fields = others.list
 	return p
 }
 
-// beside lists the fields of an object that have no place of their own.
-func beside(raw jsontext.Value, members map[string]jsontext.Value) []Field {
-	f := &fields{skip: map[string]bool{"meta": true, "payload": true}}
-	for _, name := range taken {
-		kind := members[name].Kind()
-		f.skip[name] = kind != '{' && kind != '['
+// taken are the members that have a place of their own. Those of a shape that nobody expected are shown like any other.
+func taken(members map[string]jsontext.Value) map[string]bool {
+	skip := map[string]bool{}
+	for _, name := range []string{"proofedIdentityId", "sessionId", "patientId", "externalId"} {
+		v := members[name]
+		skip[name] = v.Kind() == 'n' || textOf(v) != ""
 	}
-	if members != nil {
-		f.value("", raw)
-	}
-	return f.list
+	return skip
 }
 
 // textOf is a JSON string or number as text; "" for anything else.
@@ -65,8 +63,5 @@ func textOf(v jsontext.Value) string {
 	if len(v) == 0 || json.Unmarshal(v, &t, loose) != nil {
 		return ""
 	}
-	if len(t) > longestField {
-		return strings.ToValidUTF8(string(t)[:longestField], "") + "…"
-	}
-	return string(t)
+	return cut(string(t), longestProof)
 }
