@@ -9,7 +9,6 @@ CREATE TABLE inbox_patient (
 CREATE INDEX inbox_patient_of ON inbox_patient (patient_id, seq);
 
 CREATE INDEX inbox_request ON inbox (request_id, seq) WHERE request_id <> '';
-CREATE INDEX inbox_received ON inbox (received_at, seq);
 
 -- What admins asked to be read again: one message, or all of a type and a status. The projector works it off in the
 -- order of the inbox. Not a projection: it is what people did.
