@@ -445,7 +445,7 @@ func TestRefusedRequestsOverTime(t *testing.T) {
 			t.Errorf("the week does not say %q", words)
 		}
 	}
-	if strings.Contains(week, "reason") {
+	if strings.Contains(week, "a &lt;new&gt; reason") {
 		t.Error("the week shows what is older")
 	}
 	_, month := b.Get(t, "/admin/inbox/refused?days=30")
