@@ -41,7 +41,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "serve", "receive webhooks and serve the pages", serve},
-		{"demo", "demo [--speed 60] [--port 8080] [--outage]", "show Carebell with a simulated sender, in a throw-away folder", demo},
+		{"demo", "demo [--speed 60] [--port 8080] [--outage] [--hostile]", "show Carebell with a simulated sender, in a throw-away folder", demo},
 		{"user", "user add --email E --role admin|coordinator|viewer", "add a person; the password comes from standard input", user},
 		{"inbox", "inbox [--json] [--after SEQ] [--type T] [--status S]", "list what came in", inbox},
 		{"send", "send TYPE|FILE [--url U] [--key K]", "sign and post a sample event or a file", send},

@@ -36,7 +36,7 @@ func program(t *testing.T, files string) string {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CAREBELL_DATA=" + filepath.Join(dir, "data"), "CAREBELL_ADDR=127.0.0.1:0",
 		"CAREBELL_WEBHOOK_KEYS=" + programKey, "CAREBELL_DOWNLOAD_HOSTS=" + files,
 	}
-	serve := exec.Command(binary, "serve") //nolint:noctx // it is stopped below, in order
+	serve := exec.Command(binary, "serve")
 	serve.Env, serve.Dir, serve.Stderr = env, dir, io.Discard
 	said, err := serve.StdoutPipe()
 	if err != nil {
