@@ -76,8 +76,8 @@ func TestUnmatchedMessageIsMatchedByKeyboardAlone(t *testing.T) {
 	b.until("the tray is live", live)
 	b.press("j" + enter)
 	b.until("the message is open", `document.querySelector("#match") && `+live)
-	b.press("/")
-	b.always("/ goes to the search", `document.activeElement.matches("[data-match]")`)
+	b.press("f")
+	b.always("f goes to the search", `document.activeElement.matches("[data-match]")`)
 	b.press("ext-77")
 	b.until("who fits comes while typing", `document.querySelectorAll("#match-found .candidate").length === 1`)
 

@@ -354,7 +354,7 @@ func story(t testing.TB) []string {
 func TestAnyOrderOfArrivalGivesTheSameChart(t *testing.T) {
 	orders := 200
 	if raced() || testing.Short() {
-		orders = 12
+		orders = 4
 	}
 	bodies := story(t)
 	template := memory(t)
