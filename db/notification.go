@@ -40,7 +40,8 @@ type Notification struct {
 	Kind         care.Kind
 	PatientID    string
 	MessageID    string
-	EventAt      time.Time
+	EventAt      time.Time // of a day, its noon in UTC
+	EventDay     bool      // EventAt was sent as a day
 	SentAt       time.Time
 	SourceSentAt time.Time
 	ReceivedAt   time.Time
@@ -48,6 +49,7 @@ type Notification struct {
 	DischargeAt  time.Time
 	Moves        []care.Move
 	Facility     string
+	Exchange     string // code of the exchange or network its record comes from; "" = not read yet, or not sent
 	StayID       string
 	TwinOf       int64 // an earlier notification of the same event under another message id; 0 = none
 	Test         bool
@@ -85,13 +87,13 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 		}
 	}
 	_, err = tx.exec(ctx, `INSERT INTO notification (id, inbox_seq, kind, patient_id, message_id, event_at, sent_at, source_sent_at, received_at,
-			admit_at, discharge_at, moves, facility, twin_of, test, state)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+			admit_at, discharge_at, moves, facility, twin_of, test, event_day, state)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
 			coalesce((SELECT iif(done_at IS NOT NULL, 2, iif(seen_at IS NOT NULL, 1, 0)) FROM notification_mark WHERE notification_id = ?1), 0))
 		ON CONFLICT (id) DO UPDATE SET kind = ?3, patient_id = ?4, event_at = ?6, sent_at = ?7, source_sent_at = ?8, admit_at = ?10, discharge_at = ?11,
-			moves = ?12, facility = iif(?13 = '', facility, ?13), twin_of = ?14, test = ?15`,
+			moves = ?12, facility = iif(?13 = '', facility, ?13), twin_of = ?14, test = ?15, event_day = ?16`,
 		n.ID, n.InboxSeq, n.Kind, n.PatientID, n.MessageID, millis(n.EventAt), millis(n.SentAt), millis(n.SourceSentAt), millis(n.ReceivedAt),
-		millis(n.AdmitAt), millis(n.DischargeAt), string(moves), n.Facility, twin.Int64, n.Test)
+		millis(n.AdmitAt), millis(n.DischargeAt), string(moves), n.Facility, twin.Int64, n.Test, n.EventDay)
 	if err != nil {
 		return fmt.Errorf("adding a notification: %w", err)
 	}
@@ -184,7 +186,7 @@ type NotificationFilter struct {
 }
 
 const notificationColumns = `n.id, n.inbox_seq, n.kind, n.patient_id, n.message_id, n.event_at, n.sent_at, n.source_sent_at, n.received_at,
-	n.admit_at, n.discharge_at, n.moves, n.facility, n.stay_id, n.twin_of, n.test, n.deliveries, n.state,
+	n.admit_at, n.discharge_at, n.moves, n.facility, n.event_day, n.exchange, n.stay_id, n.twin_of, n.test, n.deliveries, n.state,
 	m.seen_at, m.done_at, coalesce(us.email, ''), coalesce(ud.email, ''),
 	coalesce(p.external_id, ''), coalesce(p.name, ''), coalesce(p.birth_date, ''),
 	n.facts, coalesce(d.id, 0), coalesce(d.state, ''), coalesce(d.reason, '')`
@@ -237,7 +239,7 @@ func (n *Notification) scan(rows *sql.Rows) error {
 	var event, sent, source, received, admit, discharge, seen, done sql.NullInt64
 	var moves, facts string
 	err := rows.Scan(&n.ID, &n.InboxSeq, &n.Kind, &n.PatientID, &n.MessageID, &event, &sent, &source, &received,
-		&admit, &discharge, &moves, &n.Facility, &n.StayID, &n.TwinOf, &n.Test, &n.Deliveries, &n.State,
+		&admit, &discharge, &moves, &n.Facility, &n.EventDay, &n.Exchange, &n.StayID, &n.TwinOf, &n.Test, &n.Deliveries, &n.State,
 		&seen, &done, &n.Mark.SeenBy, &n.Mark.DoneBy,
 		&n.Patient.ExternalID, &n.Patient.Name, &n.Patient.BirthDate, &facts, &n.Record.ID, &n.Record.State, &n.Record.Reason)
 	if err != nil {

@@ -22,20 +22,42 @@ func (c Clock) ZoneName() string {
 // At makes t readable in the practice's zone; the zero time stays unknown.
 func (c Clock) At(t time.Time) Time { return Time{t: t, clock: c} }
 
-// Time is an instant as people read it.
-type Time struct {
-	t     time.Time
-	clock Clock
+// Day makes a day readable that was sent without a time of day: t lies on it in UTC. It is the same day in every zone. The
+// zero time stays unknown.
+func (c Clock) Day(t time.Time) Time {
+	if t.IsZero() {
+		return Time{clock: c}
+	}
+	y, m, d := t.UTC().Date()
+	return Time{t: time.Date(y, m, d, 12, 0, 0, 0, c.Zone), clock: c, day: true}
 }
+
+// Time is an instant as people read it, or a day.
+type Time struct {
+	t     time.Time // of a day, its noon in the practice's zone
+	clock Clock
+	day   bool
+}
+
+// IsDay says whether nothing but the day is known.
+func (t Time) IsDay() bool { return t.day }
 
 // Known says whether there is an instant at all.
 func (t Time) Known() bool { return !t.t.IsZero() }
 
-// ISO is for machines: UTC, RFC 3339 with milliseconds.
-func (t Time) ISO() string { return t.t.UTC().Format("2006-01-02T15:04:05.000Z") }
+// ISO is for machines: UTC, RFC 3339 with milliseconds; of a day YYYY-MM-DD.
+func (t Time) ISO() string {
+	if t.day {
+		return t.DayKey()
+	}
+	return t.t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
 
-// Full is the absolute time with its zone.
+// Full is the absolute time with its zone; of a day, the day.
 func (t Time) Full() string {
+	if t.day {
+		return t.local().Format("Mon 2 Jan 2006")
+	}
 	return t.local().Format("Mon 2 Jan 2006, 15:04:05 MST")
 }
 
@@ -44,12 +66,19 @@ func (t Time) Sortable() string {
 	if !t.Known() {
 		return ""
 	}
+	if t.day {
+		return t.DayKey()
+	}
 	return t.local().Format("2006-01-02 15:04:05")
 }
 
 // Short is the time of day, with the day where it is not today.
 func (t Time) Short() string {
 	switch l, now := t.local(), t.clock.local(); {
+	case t.day && l.Year() == now.Year():
+		return l.Format("Mon 2 Jan")
+	case t.day:
+		return l.Format("2 Jan 2006")
 	case sameDay(l, now):
 		return l.Format("15:04")
 	case l.Year() == now.Year():
@@ -61,14 +90,17 @@ func (t Time) Short() string {
 
 // Seconds is the time of day to the second, with the day where it is not today.
 func (t Time) Seconds() string {
-	if l := t.local(); sameDay(l, t.clock.local()) {
+	if l := t.local(); !t.day && sameDay(l, t.clock.local()) {
 		return l.Format("15:04:05")
 	}
 	return t.Short()
 }
 
-// Ago is how long the instant lies back, in the largest fitting unit; an instant ahead is given as it is.
+// Ago is how long the instant lies back, in the largest fitting unit; an instant ahead, and a day, is given as it is.
 func (t Time) Ago() string {
+	if t.day {
+		return t.Short()
+	}
 	d := t.clock.Now.Sub(t.t)
 	if d < -time.Minute {
 		return t.Short()
@@ -107,9 +139,9 @@ func (t Time) millis() int64 { return t.t.UnixMilli() }
 // DayKey is the local day as YYYY-MM-DD.
 func (t Time) DayKey() string { return t.local().Format(time.DateOnly) }
 
-// Since is how long after from the instant came; "" where either is unknown or the order is odd.
+// Since is how long after from the instant came; "" where either is unknown or only a day, or the order is odd.
 func (t Time) Since(from Time) string {
-	if !t.Known() || !from.Known() || t.t.Before(from.t) {
+	if t.day || from.day || !t.Known() || !from.Known() || t.t.Before(from.t) {
 		return ""
 	}
 	return Long(t.t.Sub(from.t))

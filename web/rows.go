@@ -162,9 +162,7 @@ func drug(n db.Notification) (text string, known bool, flags []views.Flag, rest 
 	}
 	f := n.Facts.Fills[0]
 	text, known = orMissing(f.Drug, "Drug not sent"), f.Drug != ""
-	if f.PickedUp {
-		flags = append(flags, views.Flag{Text: "picked up", Tone: "ok", Help: "The pharmacy says that it was handed over"})
-	} else if f.Status != "" {
+	if f.Status != "" {
 		flags = append(flags, views.Flag{Text: f.Status, Tone: "plain", Help: "What the pharmacy says of this fill"})
 	}
 	rest = fillDetails(f)
@@ -179,11 +177,8 @@ func fillDetails(f care.Fill) []string {
 	if f.DaysSupply != "" {
 		out = append(out, f.DaysSupply+" days")
 	}
-	if f.Refills != nil {
-		out = append(out, fmt.Sprintf("%d refills allowed", *f.Refills))
-	}
-	if f.Prescriber != "" {
-		out = append(out, f.Prescriber)
+	if f.Prescriber.Name != "" {
+		out = append(out, f.Prescriber.Name)
 	}
 	return out
 }

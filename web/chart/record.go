@@ -155,8 +155,8 @@ func fills(f fhir.Facts) []care.Fill {
 		}
 		out = append(out, care.Fill{
 			Drug: d.Drug.Text, Quantity: strings.TrimSpace(d.Quantity.Value + " " + d.Quantity.Unit), DaysSupply: d.DaysSupply.Value,
-			Filled: timeText(filled), PickedUp: d.PickedUp, Status: d.Status, Dosage: d.Dosage, Pharmacy: d.Pharmacy,
-			Prescriber: d.Prescriber, Refills: d.Refills,
+			Filled: timeText(filled), Status: d.Status, Dosage: d.Dosage, Pharmacy: care.Contact{Name: d.Pharmacy},
+			Prescriber: care.Contact{Name: d.Prescriber},
 		})
 	}
 	return out
