@@ -23,6 +23,7 @@ type Encounter struct {
 	Identifiers  []Identifier `json:"identifiers,omitempty"`
 	Disposition  string       `json:"disposition,omitempty"`  // hospitalization.dischargeDisposition; mostly not sent
 	OtherSubject string       `json:"otherSubject,omitempty"` // id of the subject where it is not Facts.Patient
+	Exchange     string       `json:"exchange,omitempty"`     // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 // Class says what kind of encounter it is. Source: FHIR R4 Encounter.class, code system v3-ActCode.
@@ -92,7 +93,7 @@ const maxParts = 50 // reasons, diagnoses, places and such of one resource
 func (c *from) encounter(id string, n *node) *encounter {
 	f := &encounter{
 		Encounter: Encounter{
-			ID: id, Status: c.code(n.get("status")),
+			ID: id, Exchange: c.exchange(n), Status: c.code(n.get("status")),
 			Start: c.time(n.get("period", "start")), End: c.time(n.get("period", "end")),
 			Type:        c.concept(n.get("type").first()).Text,
 			Reasons:     c.concepts(n.get("reasonCode"), maxParts),

@@ -20,6 +20,7 @@ type Dispense struct {
 	// FHIR R4 does not say how many of them are left.
 	Refills      *int   `json:"refills,omitzero"`
 	OtherSubject string `json:"otherSubject,omitempty"` // id of the subject where it is not Facts.Patient
+	Exchange     string `json:"exchange,omitempty"`     // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 // Prescription is an order for a medication. Source: FHIR R4 MedicationRequest.
@@ -36,6 +37,7 @@ type Prescription struct {
 	Refills      *int     `json:"refills,omitzero"`       // dispenseRequest.numberOfRepeatsAllowed
 	EncounterID  string   `json:"encounterId,omitempty"`  // encounter
 	OtherSubject string   `json:"otherSubject,omitempty"` // id of the subject where it is not Facts.Patient
+	Exchange     string   `json:"exchange,omitempty"`     // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 type dispense struct {
@@ -55,7 +57,7 @@ func (f *dispense) ident() string { return f.ID }
 func (c *from) dispense(id string, n *node) *dispense {
 	f := &dispense{
 		Dispense: Dispense{
-			ID: id, Status: c.code(n.get("status")),
+			ID: id, Exchange: c.exchange(n), Status: c.code(n.get("status")),
 			Drug:     c.concept(n.get("medicationCodeableConcept")),
 			Quantity: c.quantity(n.get("quantity")), DaysSupply: c.quantity(n.get("daysSupply")),
 			Prepared: c.time(n.get("whenPrepared")), HandedOver: c.time(n.get("whenHandedOver")),
@@ -154,7 +156,7 @@ func (f *prescription) ident() string { return f.ID }
 func (c *from) prescription(id string, n *node, listed bool) *prescription {
 	f := &prescription{
 		Prescription: Prescription{
-			ID: id, Status: c.code(n.get("status")), Intent: c.code(n.get("intent")),
+			ID: id, Exchange: c.exchange(n), Status: c.code(n.get("status")), Intent: c.code(n.get("intent")),
 			Drug:       c.concept(n.get("medicationCodeableConcept")),
 			Authored:   c.time(n.get("authoredOn")),
 			Dosage:     c.dosage(n.get("dosageInstruction")),

@@ -13,6 +13,7 @@ type Observation struct {
 	Components   []Component `json:"components,omitempty"`   // in the order sent: systolic, diastolic
 	EncounterID  string      `json:"encounterId,omitempty"`  // encounter
 	OtherSubject string      `json:"otherSubject,omitempty"` // id of the subject where it is not Facts.Patient
+	Exchange     string      `json:"exchange,omitempty"`     // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 // Component is one part of an observation, such as the systolic pressure. Source: FHIR R4 Observation.component.
@@ -87,7 +88,7 @@ func (f *observation) alone() bool   { return f.listed && !f.claimed }
 func (c *from) observation(id string, n *node, listed bool) *observation {
 	f := &observation{
 		Observation: Observation{
-			ID: id, Status: c.code(n.get("status")), Code: c.concept(n.get("code")), Measured: c.measured(n),
+			ID: id, Exchange: c.exchange(n), Status: c.code(n.get("status")), Code: c.concept(n.get("code")), Measured: c.measured(n),
 			Category: c.concept(n.get("category").first()).word(), Effective: c.effective(n), Issued: c.time(n.get("issued")),
 			Notes: c.notes(n.get("note")),
 		},

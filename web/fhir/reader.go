@@ -217,18 +217,23 @@ func (c *from) describe(k *known, n *node) {
 	r := c.r
 	budget := &r.indexed
 	switch k.kind {
-	case "Practitioner", "RelatedPerson", "Patient":
+	case "Practitioner":
+		k.label, k.reach = c.humanName(n.get("name"), true), c.reach(n)
+	case "RelatedPerson", "Patient":
 		k.label = c.humanName(n.get("name"), true)
-	case "Organization", "HealthcareService", "CareTeam", "Group":
+	case "Organization":
+		k.label, k.reach = c.line(n.get("name")), c.reach(n)
+	case "HealthcareService", "CareTeam", "Group":
 		k.label = c.line(n.get("name"))
 	case "Device":
 		k.label = c.line(n.get("deviceName").first().get("name"))
 	case "PractitionerRole":
 		k.parent, k.owner = c.ref(n.get("practitioner")), c.ref(n.get("organization"))
+		k.reach = c.reach(n)
 	case "Location":
 		k.label = c.line(n.get("name"))
 		k.parent, k.owner = c.ref(n.get("partOf")), c.ref(n.get("managingOrganization"))
-		k.place = c.concept(n.get("physicalType"))
+		k.place, k.reach = c.concept(n.get("physicalType")), c.reach(n)
 	case "Medication":
 		k.code = c.concept(n.get("code"))
 		k.label = k.code.Text

@@ -49,6 +49,7 @@ type known struct {
 	parent  ref      // Location.partOf, PractitionerRole.practitioner, medicationReference
 	owner   ref      // Location.managingOrganization, PractitionerRole.organization
 	place   Concept  // Location.physicalType
+	reach   Contact  // of a person, an organization or a place: all but the name
 	item    any      // the kept fact: *observation, *report, *prescription or *document
 	unclear bool     // two resources of different servers share this Type/id
 }

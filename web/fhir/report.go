@@ -18,6 +18,7 @@ type Report struct {
 	Attachments  []Attachment  `json:"attachments,omitempty"` // presentedForm that is no text, such as a PDF; without Data
 	EncounterID  string        `json:"encounterId,omitempty"`
 	OtherSubject string        `json:"otherSubject,omitempty"` // id of the subject where it is not Facts.Patient
+	Exchange     string        `json:"exchange,omitempty"`     // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 type report struct {
@@ -47,7 +48,7 @@ const (
 func (c *from) report(id string, n *node, listed bool) *report {
 	f := &report{
 		Report: Report{
-			ID: id, Status: c.code(n.get("status")), Code: c.concept(n.get("code")),
+			ID: id, Exchange: c.exchange(n), Status: c.code(n.get("status")), Code: c.concept(n.get("code")),
 			Category:  c.concept(n.get("category").first()).word(),
 			Effective: c.effective(n), Issued: c.time(n.get("issued")),
 			Conclusion: c.text(n.get("conclusion")),
