@@ -36,6 +36,7 @@ type builder struct {
 	nodes int
 	bytes int
 	over  bool // the limits were reached
+	only  func(kind string) bool // of other resources, what stands behind the type is skipped; nil = none is
 }
 
 func (b *builder) reset() { b.nodes, b.bytes, b.over = 0, 0, false }
@@ -74,6 +75,7 @@ func (b *builder) inside(n node) (node, error) {
 	if n.kind == '{' {
 		end = '}'
 	}
+	unwanted := false
 	for b.d.PeekKind() != end {
 		name := ""
 		if n.kind == '{' {
@@ -81,7 +83,7 @@ func (b *builder) inside(n node) (node, error) {
 			if name, err = b.memberName(); err != nil {
 				return n, err
 			}
-			if skipped[name] || strings.HasPrefix(name, "_") || b.over {
+			if skipped[name] || strings.HasPrefix(name, "_") || b.over || unwanted {
 				if err := b.d.SkipValue(); err != nil {
 					return n, err
 				}
@@ -103,6 +105,7 @@ func (b *builder) inside(n node) (node, error) {
 		}
 		kid.name = name
 		n.kids = append(n.kids, kid)
+		unwanted = name == "resourceType" && b.only != nil && !b.only(kid.text)
 	}
 	_, err := b.d.ReadToken()
 	return n, err
