@@ -17,6 +17,7 @@ type Condition struct {
 type condition struct {
 	Condition
 	subject, during ref
+	codes           []string // system|code of all codings
 	listed          bool
 }
 
@@ -36,7 +37,7 @@ func (c *from) condition(id string, n *node, listed bool) *condition {
 			Onset: c.time(n.get("onsetDateTime")), OnsetText: c.line(n.get("onsetString")),
 			Recorded: c.time(n.get("recordedDate")),
 		},
-		subject: c.ref(n.get("subject")), during: c.ref(n.get("encounter")), listed: listed,
+		subject: c.ref(n.get("subject")), during: c.ref(n.get("encounter")), codes: c.codes(nil, n.get("code")), listed: listed,
 	}
 	if f.Onset.IsZero() {
 		f.Onset = c.time(n.get("onsetPeriod", "start"))
