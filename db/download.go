@@ -156,6 +156,9 @@ func (tx *Tx) EndDownload(ctx context.Context, d Download) error {
 	_, err := tx.exec(ctx, `UPDATE download SET state = iif(?2 <> 'stored' AND url <> ?10, 'queued', ?2), reason = ?3, ended_at = ?4, size = ?5, sniffed_type = ?6,
 			sha256 = ?7, file = ?8, claimed_type = iif(claimed_type = '', ?9, claimed_type), url = iif(?2 = 'stored', '', url) WHERE id = ?1`,
 		d.ID, d.State, d.Reason, tx.Now, d.Size, d.SniffedType, d.SHA256, d.File, d.ClaimedType, d.URL)
+	if err == nil && d.State == FetchStored {
+		err = tx.QueueHealth(ctx, d)
+	}
 	if err != nil {
 		return fmt.Errorf("ending a download: %w", err)
 	}

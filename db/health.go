@@ -46,7 +46,13 @@ type HealthFile struct {
 type HealthRow struct {
 	Names  []string // its codes and words, the key first; at least one
 	Health care.Health
-	Events []care.Said // fills, values or doses, the newest first
+	Events []HealthEvent // fills, values or doses, the newest first
+}
+
+// HealthEvent is one fill, value or dose of a thing.
+type HealthEvent struct {
+	Event  string `json:"e"` // [care.Said.Event]
+	Detail string `json:"d"` // JSON of care.Said, without where it is said
 }
 
 // Key is the first name of the thing.
@@ -134,12 +140,16 @@ func sectionWords(list []care.HealthSection) string {
 	return strings.Join(slices.Compact(words), " ")
 }
 
+// chartCursor is up to where the inbox is in the chart.
+const chartCursor = `(SELECT coalesce(max(at), 0) FROM cursor WHERE name = 'inbox')`
+
 // NextHealth returns the next file to be worked on: of the records or of the whole files, the one that came last first. It
-// returns sql.ErrNoRows where none waits.
+// returns sql.ErrNoRows where none waits, and while the chart does not know yet what the file is.
 func (s Snapshot) NextHealth(ctx context.Context, record bool) (HealthFile, error) {
 	var f HealthFile
 	err := f.scan(s.QueryRowContext(ctx, `SELECT `+healthFileColumns+healthFileJoins+`
-		WHERE f.download_id = (SELECT max(id) FROM (SELECT (SELECT max(download_id) FROM health_file WHERE record = ?1 AND state = s.column1 AND state IN ('waiting', 'reading', 'folding')) AS id
+		WHERE (f.record = 1 OR d.inbox_seq <= `+chartCursor+`) AND f.download_id = (SELECT max(id) FROM (
+			SELECT (SELECT max(download_id) FROM health_file WHERE record = ?1 AND state = s.column1 AND state IN ('waiting', 'reading', 'folding')) AS id
 			FROM (VALUES ('waiting'), ('reading'), ('folding')) s))`, record))
 	return f, err
 }
@@ -207,6 +217,10 @@ func (tx *Tx) staleHealth(ctx context.Context, patientID string, section care.He
 // EndHealthRows says that all rows of a file are written: keep names them, by [HealthRow.Key], and those that are left from
 // an earlier reading go. The file is to be folded next.
 func (tx *Tx) EndHealthRows(ctx context.Context, f HealthFile, reader int, keep map[care.HealthSection]map[string]bool) error {
+	var now HealthState
+	if err := tx.row(ctx, `SELECT state FROM health_file WHERE download_id = ?`, f.ID).Scan(&now); err != nil || now != HealthReading {
+		return err // it waits to be read again
+	}
 	type place struct {
 		section care.HealthSection
 		key     string
@@ -241,7 +255,7 @@ func (tx *Tx) EndHealthRows(ctx context.Context, f HealthFile, reader int, keep 
 
 // FailHealth says that a file cannot be read; f.Note says it in words.
 func (tx *Tx) FailHealth(ctx context.Context, f HealthFile, reader int) error {
-	if _, err := tx.exec(ctx, `UPDATE health_file SET state = 'failed', reader = ?2, note = ?3 WHERE download_id = ?1`, f.ID, reader, f.Note); err != nil {
+	if _, err := tx.exec(ctx, `UPDATE health_file SET state = 'failed', reader = ?2, note = ?3 WHERE download_id = ?1 AND state = 'reading'`, f.ID, reader, f.Note); err != nil {
 		return fmt.Errorf("noting that a file cannot be read: %w", err)
 	}
 	return tx.changedHealth(ctx, f)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"carebell/web/care"
 )
@@ -30,7 +31,7 @@ type storedRow struct {
 	key    string
 	names  []string
 	health care.Health
-	events []care.Said
+	events []HealthEvent
 }
 
 const storedRowColumns = `r.section, r.key, r.names, r.detail, r.events`
@@ -57,16 +58,21 @@ func (r *storedRow) from(f HealthFile) {
 	in(&h.Best)
 	in(h.Ordered)
 	in(h.Taken)
-	for i := range r.events {
-		in(&r.events[i])
-	}
 	h.First, h.Last = care.FileRef{File: f.ID, Sent: f.Sent}, care.FileRef{File: f.ID, Sent: f.Sent}
 }
 
 // FoldHealth takes up to n of the rows of a file that are not in the summary yet into it, and says whether that were all.
 func (tx *Tx) FoldHealth(ctx context.Context, f HealthFile, n int) (done bool, err error) {
-	rows, err := tx.query(ctx, `SELECT `+storedRowColumns+` FROM health_row r WHERE r.download_id = ?1 AND (?2 = '' OR (r.section, r.key) > (substr(?2, 1, instr(?2, char(31)) - 1), substr(?2, instr(?2, char(31)) + 1)))
-		ORDER BY r.section, r.key LIMIT ?3`, f.ID, f.Folded, n)
+	err = tx.row(ctx, `SELECT state, folded FROM health_file WHERE download_id = ?`, f.ID).Scan(&f.Health, &f.Folded) // it may be begun again by now
+	if err != nil {
+		return false, fmt.Errorf("folding a file: %w", err)
+	}
+	if f.Health != HealthFolding {
+		return true, nil
+	}
+	section, key, _ := strings.Cut(f.Folded, cellEnd)
+	rows, err := tx.query(ctx, `SELECT `+storedRowColumns+` FROM health_row r WHERE r.download_id = ? AND (r.section, r.key) > (?, ?) ORDER BY r.section, r.key LIMIT ?`,
+		f.ID, section, key, n)
 	if err != nil {
 		return false, fmt.Errorf("folding a file: %w", err)
 	}
@@ -129,7 +135,11 @@ func (tx *Tx) foldRow(ctx context.Context, patient string, r storedRow) error {
 	} else {
 		e.health = r.health
 	}
-	added, changed, err := tx.addEvents(ctx, t, r.events)
+	events := make([]storedEvent, len(r.events))
+	for i, v := range r.events {
+		events[i] = storedEvent{v, r.health.Last.Sent, r.health.Last.File}
+	}
+	added, changed, err := tx.putEvents(ctx, t, events)
 	if err != nil {
 		return err
 	}
@@ -230,25 +240,9 @@ func (tx *Tx) joinThings(ctx context.Context, from, to thing, e *entry) error {
 
 // storedEvent is a fill, value or dose as it is stored, and as it goes to SQLite as JSON.
 type storedEvent struct {
-	Event  string `json:"e"`
-	Sent   string `json:"s"`
-	File   int64  `json:"f"`
-	Detail string `json:"d"`
-}
-
-func (tx *Tx) addEvents(ctx context.Context, t thing, events []care.Said) (added int, changed bool, err error) {
-	list := make([]storedEvent, len(events))
-	for i, s := range events {
-		v := storedEvent{Event: s.Event(t.section), Sent: s.Sent, File: s.File}
-		s.File, s.Sent, s.Whole = 0, "", false
-		detail, err := json.Marshal(s)
-		if err != nil {
-			return 0, false, err
-		}
-		v.Detail = string(detail)
-		list[i] = v
-	}
-	return tx.putEvents(ctx, t, list)
+	HealthEvent
+	Sent string `json:"s"`
+	File int64  `json:"f"`
 }
 
 // putEvents adds those that are not there, and writes over those that an earlier file told of.
@@ -337,9 +331,10 @@ func scanEvent(row interface{ Scan(...any) error }, s *care.Said) error {
 	return err
 }
 
-// FoldStale folds up to n things anew whose rows changed, and returns how many they were; 0 means that none is left.
+// FoldStale folds up to n things anew whose rows changed, and returns how many they were; 0 means that none is left, or
+// that the chart, which says what a file is, is behind the inbox.
 func (tx *Tx) FoldStale(ctx context.Context, n int) (int, error) {
-	rows, err := tx.query(ctx, `SELECT patient_id, section, key FROM health_stale ORDER BY 1, 2, 3 LIMIT ?`, n) //nolint:sqlclosecheck // collect closes them
+	rows, err := tx.query(ctx, `SELECT patient_id, section, key FROM health_stale WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE seq > `+chartCursor+`) ORDER BY 1, 2, 3 LIMIT ?`, n) //nolint:sqlclosecheck // collect closes them
 	if err != nil {
 		return 0, fmt.Errorf("looking for what to fold anew: %w", err)
 	}

@@ -377,7 +377,9 @@ func (h Health) Short() []Said {
 		if s.Second != nil {
 			short.Second = s.Second.short()
 		}
-		if s.Fill != nil {
+		if s.Fill != nil && i == 0 { // of the newest all is shown
+			short.Fill, short.Dose = s.Fill, s.Dose
+		} else if s.Fill != nil {
 			short.Fill = &Fill{Quantity: s.Fill.Quantity, DaysSupply: s.Fill.DaysSupply, Filled: s.Fill.Filled, Number: s.Fill.Number, Status: s.Fill.Status,
 				Pharmacy: Contact{Name: s.Fill.Pharmacy.Name}}
 		}

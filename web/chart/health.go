@@ -2,6 +2,7 @@ package chart
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -15,13 +16,13 @@ const HealthReader = 1
 
 // Bounds of what one file gives to the summary of a patient. Of what is cut, the newest stays.
 var mostThings = map[care.HealthSection]int{
-	care.SectionAllergies: 200, care.SectionMedications: 600, care.SectionProblems: 600, care.SectionResults: 1000, care.SectionVitals: 60,
+	care.SectionAllergies: 200, care.SectionMedications: 500, care.SectionProblems: 500, care.SectionResults: 800, care.SectionVitals: 60,
 	care.SectionImmunizations: 300, care.SectionEncounters: 300, care.SectionProcedures: 400, care.SectionCareTeam: 60, care.SectionCoverage: 40,
 }
 
 const (
 	mostOfOne  = 200  // fills, values or doses of one thing
-	mostEvents = 8000 // of all things together
+	mostEvents = 6000 // of all things together
 	leastOfOne = 4
 )
 
@@ -32,18 +33,19 @@ type folder struct {
 	events int
 	limit  int // how many events of one thing stay
 	pages  map[*fhir.Report]*care.Panel
-	days   bool // every date is one of a pharmacy or a laboratory
+	halves map[string]care.Said // blood pressures of which one number came, by their time
 }
 
 func newFolder() *folder {
 	return &folder{
 		rows: map[care.HealthSection]map[string]*db.HealthRow{}, cut: map[care.HealthSection]bool{}, limit: mostOfOne,
-		pages: map[*fhir.Report]*care.Panel{},
+		pages: map[*fhir.Report]*care.Panel{}, halves: map[string]care.Said{},
 	}
 }
 
 // done returns the rows, in order, and the sections of which not everything is in them.
 func (f *folder) done() (rows []db.HealthRow, cut []care.HealthSection) {
+	f.flushHalves()
 	for _, section := range care.HealthSections {
 		f.shrink(section, mostThings[section])
 		for _, r := range f.rows[section] {
@@ -73,9 +75,8 @@ func (f *folder) add(section care.HealthSection, names []string, s care.Said, ex
 	if s.Words != "" {
 		h.Also = []string{s.Words}
 	}
-	event := section.Counted()
+	event := section.Counted() && in == nil
 	if in != nil {
-		event = false
 		in(&h, &s)
 	}
 	of := f.rows[section]
@@ -87,7 +88,7 @@ func (f *folder) add(section care.HealthSection, names []string, s care.Said, ex
 	if r == nil {
 		r = &db.HealthRow{Names: names, Health: h}
 		of[names[0]] = r
-		if len(of) >= 2*mostThings[section] {
+		if most := mostThings[section]; len(of) > most+most/4 {
 			f.shrink(section, mostThings[section])
 		}
 	} else {
@@ -109,18 +110,24 @@ const mostNames = 8
 // event adds a fill, value or dose to a thing.
 func (f *folder) event(r *db.HealthRow, s care.Said) {
 	section := r.Health.Section
-	id := s.Event(section)
-	i, found := slices.BinarySearchFunc(r.Events, id, func(e care.Said, id string) int { return -cmp.Compare(e.Event(section), id) })
+	detail, err := json.Marshal(s)
+	if err != nil {
+		return // it holds nothing but strings and numbers
+	}
+	v := db.HealthEvent{Event: s.Event(section), Detail: string(detail)}
+	i, found := slices.BinarySearchFunc(r.Events, v.Event, func(e db.HealthEvent, id string) int { return -cmp.Compare(e.Event, id) })
 	switch {
+	case found && r.Events[i].Detail >= v.Detail:
+		return
 	case found:
-		r.Events[i] = care.Later(r.Events[i], s)
+		r.Events[i] = v
 	case i >= f.limit:
 		f.cut[section] = true
+		return
 	default:
-		r.Events = slices.Insert(r.Events, i, s)
-		if f.events++; len(r.Events) > f.limit {
-			f.trim(r, f.limit)
-		}
+		r.Events = slices.Insert(r.Events, i, v)
+		f.events++
+		f.trim(r, f.limit)
 		for f.events > mostEvents && f.limit > leastOfOne {
 			f.limit = max(f.limit/2, leastOfOne)
 			for _, of := range f.rows {
@@ -130,7 +137,9 @@ func (f *folder) event(r *db.HealthRow, s care.Said) {
 			}
 		}
 	}
-	r.Health.Recent = r.Events[:min(len(r.Events), 1)]
+	if i == 0 {
+		r.Health.Recent = []care.Said{s}
+	}
 }
 
 func (f *folder) trim(r *db.HealthRow, n int) {
@@ -167,9 +176,6 @@ func (f *folder) shrink(section care.HealthSection, n int) {
 
 // statement takes what one resource says.
 func (f *folder) statement(s fhir.Statement) {
-	if f.days {
-		s.At = s.At.AsDay()
-	}
 	switch s.Kind {
 	case "Condition":
 		f.problem(s)
@@ -319,12 +325,12 @@ func (f *folder) medication(s fhir.Statement) {
 	}
 	switch {
 	case s.Fill != nil:
-		said.Fill = fillOf(*s.Fill)
-		said.Fill.Filled = said.At
-		said.Status = said.Fill.Status
+		fill := fillOf(*s.Fill)
+		fill.Drug, fill.Code, fill.Dosage, fill.Exchange = "", "", "", "" // said already
+		said.Fill, said.Status = &fill, fill.Status
 		f.add(care.SectionMedications, as, said, s.Exchanges, nil)
 	case s.Order != nil:
-		said.By = contactNamed(s.Order.Prescriber)
+		said.By = contact(s.Order.Prescriber)
 		if slices.ContainsFunc(s.Exchanges, func(e string) bool { return strings.EqualFold(e, "SURESCRIPTS") }) {
 			said.Status = "" // it says completed of all of them
 		}
@@ -366,7 +372,7 @@ func (f *folder) visit(s fhir.Statement) {
 
 func (f *folder) person(s fhir.Statement) {
 	said := saidOf(s)
-	said.Who, said.Kind, said.Words = contactOf(s.Who), s.Role, s.Who.Name
+	said.Who, said.Kind, said.Words = contact(s.Who), s.Role, s.Who.Name
 	var as []string
 	if s.Who.NPI != "" {
 		as = append(as, "npi:"+s.Who.NPI)
@@ -376,11 +382,7 @@ func (f *folder) person(s fhir.Statement) {
 
 func (f *folder) coverage(s fhir.Statement) {
 	said := saidOf(s)
-	said.Who, said.Kind, said.Member, said.Plan = contactOf(s.Who), s.What.Text, s.Member, s.Plan
+	said.Who, said.Kind, said.Member, said.Plan = contact(s.Who), s.What.Text, s.Member, s.Plan
 	said.Words = cmp.Or(s.Who.Name, s.Plan, s.What.Text)
 	f.add(care.SectionCoverage, []string{"words:" + clipped(care.PlainWords(said.Words)) + " " + clipped(s.Member)}, said, s.Exchanges, nil)
-}
-
-func contactOf(c fhir.Contact) care.Contact {
-	return care.Contact{Name: c.Name, NPI: c.NPI, Phone: c.Phone, Address: c.Address}
 }

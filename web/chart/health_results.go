@@ -2,6 +2,7 @@ package chart
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -106,26 +107,38 @@ func (f *folder) vital(s fhir.Statement, code string) {
 		f.add(care.SectionVitals, as, said, s.Exchanges, nil)
 		return
 	}
-	over, under := part(s, systolic), part(s, diastolic)
-	if over == nil && under == nil {
+	said.Result, said.Second = part(s, systolic), part(s, diastolic)
+	if said.Result == nil && said.Second == nil {
 		return
 	}
-	if r := f.rows[care.SectionVitals][as[0]]; r != nil && (over == nil || under == nil) { // the other half came before
-		for i, e := range r.Events {
-			if e.At != said.At || e.Result != nil && over != nil || e.Second != nil && under != nil {
-				continue
+	if said.Result == nil || said.Second == nil {
+		other, found := f.halves[said.At]
+		if !found || (other.Result == nil) == (said.Result == nil) {
+			said.Exchange = firstText(s.Exchanges...)
+			if f.halves[said.At] = said; len(f.halves) > mostHalves {
+				f.flushHalves()
 			}
-			over, under = cmp.Or(over, e.Result), cmp.Or(under, e.Second)
-			r.Events = slices.Delete(r.Events, i, i+1)
-			f.events--
-			break
+			return
 		}
+		said.Result, said.Second = cmp.Or(said.Result, other.Result), cmp.Or(said.Second, other.Second)
+		delete(f.halves, said.At)
 	}
-	said.Result, said.Second = over, under
 	f.add(care.SectionVitals, as, said, s.Exchanges, nil)
-	if r := f.rows[care.SectionVitals][as[0]]; r != nil && len(r.Events) > 0 { // half of one is not shown where the whole is there
-		r.Health.Best = r.Events[0]
+}
+
+const mostHalves = 2000
+
+// flushHalves takes blood pressures as they are of which only one number came.
+func (f *folder) flushHalves() {
+	for _, at := range slices.Sorted(maps.Keys(f.halves)) {
+		said := f.halves[at]
+		var exchanges []string
+		if said.Exchange != "" {
+			exchanges = []string{said.Exchange}
+		}
+		f.add(care.SectionVitals, []string{"loinc:" + bloodPressure}, said, exchanges, nil)
 	}
+	clear(f.halves)
 }
 
 // part is one number of a blood pressure.
@@ -147,7 +160,7 @@ func (f *folder) panel(r *fhir.Report) *care.Panel {
 	if p, ok := f.pages[r]; ok {
 		return p
 	}
-	p := panelOf(*r)
+	p := panel(*r)
 	p.Results, p.Collected, p.Text, p.Conclusion, p.Notes = nil, "", "", "", nil
 	f.pages[r] = &p
 	return &p
@@ -159,7 +172,7 @@ func (f *folder) report(s fhir.Statement) {
 	if category != "" && category != "LAB" && category != "LABORATORY" {
 		return // a note, an image: it is among the files
 	}
-	p := panelOf(*s.Report)
+	p := panel(*s.Report)
 	said := saidOf(s)
 	text := cmp.Or(p.Text, p.Conclusion)
 	said.Result = &care.Result{Name: cmp.Or(p.Name, s.What.Text), Value: text, Status: p.Status, NotPerformed: p.NotPerformed}

@@ -301,6 +301,9 @@ func Rebuild(ctx context.Context, d *db.DB, log *slog.Logger, progress func(done
 	p := New(d, log)
 	for total := 0; ; {
 		n, err := p.Step(ctx)
+		if err == nil && n == 0 {
+			err = FoldHealth(ctx, d, log)
+		}
 		if err != nil || n == 0 {
 			return total, err
 		}

@@ -52,8 +52,8 @@ type Health struct {
 
 // What is kept of what others refer to, by estimate, and of reports with results.
 const (
-	maxReferred = 6 << 20 // bytes
-	maxPanels   = 60_000
+	maxReferred = 3 << 20 // bytes
+	maxPanels   = 40_000
 	maxNamed    = 200_000 // results that the reports name
 )
 

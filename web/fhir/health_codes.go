@@ -37,9 +37,9 @@ func System(url string) string {
 
 const maxCodes = 8
 
-// codes are the codings of a CodeableConcept in the systems that are the same everywhere, each system once, with the
+// standard are the codings of a CodeableConcept in the systems that are the same everywhere, each system once, with the
 // short name of the system.
-func (c *from) codes(n *node) []Concept {
+func (c *from) standard(n *node) []Concept {
 	codings := n.get("coding").all()
 	if n.get("coding") == nil && n.get("code") != nil {
 		codings = []node{*n}

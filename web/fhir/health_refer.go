@@ -32,7 +32,7 @@ func (h *health) refer(c *from, kind, id, full string, n *node) {
 		}
 	}
 	k := &known{kind: kind, id: id, full: full, keys: keys(kind, id, full)}
-	if !h.repeated(k) {
+	if h.repeated(k) == nil {
 		h.refer1(c, k, n)
 	}
 }
@@ -68,8 +68,9 @@ func (h *health) refer1(c *from, k *known, n *node) {
 		return
 	}
 	c.describe(k, n)
+	k.keys = nil // it stays as long as the index does
 	if k.kind == "Medication" {
-		k.item = c.codes(n.get("code"))
+		k.item = c.standard(n.get("code"))
 	}
 }
 
@@ -84,13 +85,15 @@ func (h *health) panelOf(c *from, kind, id, _ string, n *node) {
 		h.less = true
 		return
 	}
-	says := h.finishReport(c.report(id, n.without("result", "presentedForm", "conclusion", "conclusionCode", "note"), true))
+	f := c.report(id, n.without("result", "presentedForm", "conclusion", "conclusionCode", "note"), true)
+	h.collected(f)
+	says := h.finishReport(f)
 	p := panel{at: says.Effective}
 	if p.at.IsZero() {
 		p.at = says.Issued
 	}
 	p.at = asDay(c.exchange(n), p.at)
-	says.ID, says.Effective, says.Issued, says.EncounterID, says.OtherSubject = "", Time{}, Time{}, "", ""
+	says.ID, says.Effective, says.Issued, says.EncounterID, says.OtherSubject, says.NotPerformed = "", Time{}, Time{}, "", "", false
 	p.says = h.shared(says)
 	h.reports = append(h.reports, p)
 	for i := range results {

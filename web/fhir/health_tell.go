@@ -67,7 +67,7 @@ func (s *Statement) day(t Time) Time {
 
 // concept takes what a statement is about.
 func (s *Statement) concept(c *from, n *node) {
-	s.What, s.Codes = c.concept(n), c.codes(n)
+	s.What, s.Codes = c.concept(n), c.standard(n)
 	if said(s.What) == "" {
 		s.What.Text = ""
 		for _, k := range s.Codes {
@@ -217,10 +217,7 @@ func (h *health) ordered(c *from, n *node, s *Statement) bool {
 func (h *health) filled(c *from, n *node, s *Statement) bool {
 	d := h.finishDispense(c.dispense(h.id, n))
 	d.HandedOver, d.Prepared = s.day(d.HandedOver), s.day(d.Prepared)
-	s.Fill, s.At, s.Dose = &d, d.HandedOver, d.Dosage
-	if s.At.IsZero() {
-		s.At = d.Prepared
-	}
+	s.Fill, s.At, s.Dose = &d, d.Filled(), d.Dosage
 	return h.medicine(c, n, s)
 }
 
@@ -263,13 +260,15 @@ func (h *health) lone(c *from, n *node, s *Statement) bool {
 		return false
 	}
 	s.concept(c, n.get("code"))
-	r := h.finishReport(c.report(h.id, n, true))
+	f := c.report(h.id, n, true)
+	h.collected(f)
+	r := h.finishReport(f)
 	r.Effective, r.Issued = s.day(r.Effective), s.day(r.Issued)
 	if s.Report, s.At = &r, r.Effective; s.At.IsZero() {
 		s.At = r.Issued
 	}
-	if s.What.Text == "" || len(s.Codes) > 0 && s.What.Text == s.Codes[0].Code && r.Code.Text != "" {
-		s.What.Text = r.Code.Text
+	if r.Name != "" {
+		s.What.Text = r.Name
 	}
 	return s.named() && (r.Text != "" || r.Conclusion != "")
 }

@@ -35,7 +35,7 @@ type builder struct {
 	names map[string]string // as written, with its quotes → the name
 	nodes int
 	bytes int
-	over  bool // the limits were reached
+	over  bool                   // the limits were reached
 	only  func(kind string) bool // of other resources, what stands behind the type is skipped; nil = none is
 }
 
