@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -117,11 +118,18 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 	return nil
 }
 
-// SaveRecordTime dates a notification whose event has no time by its record: at is when the record says it happened, zero
-// where it does not. The change is numbered by [Tx.SaveNotificationFacts].
-func (tx *Tx) SaveRecordTime(ctx context.Context, id int64, at time.Time, day bool) error {
-	_, err := tx.exec(ctx, `UPDATE notification SET event_at = ?2, event_day = ?3, event_from_record = ?2 IS NOT NULL
-		WHERE id = ?1 AND (event_at IS NULL OR event_from_record)`, id, millis(at), day)
+// SaveRecordTime dates a notification whose event has no time by what its record says. The change is numbered by
+// [Tx.SaveNotificationFacts].
+func (tx *Tx) SaveRecordTime(ctx context.Context, id int64, f care.Facts) error {
+	var kind care.Kind
+	err := tx.row(ctx, `SELECT kind FROM notification WHERE id = ? AND (event_at IS NULL OR event_from_record)`, id).Scan(&kind)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		at, day := f.When(kind)
+		_, err = tx.exec(ctx, `UPDATE notification SET event_at = ?2, event_day = ?3, event_from_record = ?2 IS NOT NULL WHERE id = ?1`, id, millis(at), day)
+	}
 	if err != nil {
 		return fmt.Errorf("dating a notification by its record: %w", err)
 	}

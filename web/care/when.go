@@ -29,11 +29,11 @@ func (f Facts) When(k Kind) (at time.Time, day bool) {
 		}
 	case Admit:
 		if f.Encounter != nil {
-			return instantOf(f.Encounter.Start)
+			return instantOf(f.Encounter.Start), false
 		}
 	case Discharge:
 		if f.Encounter != nil {
-			return instantOf(f.Encounter.End)
+			return instantOf(f.Encounter.End), false
 		}
 	case Transfer: // a record tells of a stay, not of a move
 	}
@@ -45,12 +45,5 @@ func readWhen(text string) (at time.Time, day bool) {
 	if d, err := time.Parse(time.DateOnly, text); err == nil {
 		return Noon(d), true
 	}
-	return instantOf(text)
-}
-
-func instantOf(text string) (at time.Time, day bool) {
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return t.UTC(), false
-	}
-	return time.Time{}, false
+	return instantOf(text), false
 }
