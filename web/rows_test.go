@@ -136,7 +136,7 @@ func TestRowsOfPharmacies(t *testing.T) {
 		"the newest of several": {db.Notification{Record: stored, Facts: care.Facts{Read: true, MoreFills: 3, Fills: []care.Fill{{Drug: "Furosemide 40 mg"}, whole}, Exchanges: []string{"SURESCRIPTS"}}},
 			"Furosemide 40 mg [filled] / 4 more fills · Surescripts"},
 		"one more": {db.Notification{Record: stored, Facts: care.Facts{Read: true, Fills: []care.Fill{{Drug: "Furosemide 40 mg"}, whole}}},
-			"Furosemide 40 mg [filled] / 1 more fill"},
+			"Furosemide 40 mg [filled] / 1 more fill · Surescripts"},
 		"hundreds": {db.Notification{Record: stored, Facts: care.Facts{Read: true, MoreFills: 1200, Fills: []care.Fill{{Drug: "Furosemide 40 mg"}}}},
 			"Furosemide 40 mg [filled] / 1,200 more fills"},
 		"next year": {db.Notification{Record: stored, Facts: care.Facts{Read: true, Fills: []care.Fill{with(func(f *care.Fill) { f.DaysSupply, f.Number, f.Schedule = "270", "", "II" })}}},
