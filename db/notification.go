@@ -39,7 +39,7 @@ type Notification struct {
 	InboxSeq     int64
 	Kind         care.Kind
 	PatientID    string
-	MessageID    string
+	MessageID    string    // what names its message alone, as in [Waiting]
 	EventAt      time.Time // of a day, its noon in UTC
 	EventDay     bool      // EventAt was sent as a day
 	SentAt       time.Time

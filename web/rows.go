@@ -60,7 +60,7 @@ func (s *Server) row(n db.Notification, canMark bool) views.Row {
 	if n.Test {
 		r.Flags = append(r.Flags, views.Flag{Text: "test event", Tone: "plain", Help: "Sent from Metriport's dashboard to try the connection"})
 	}
-	if n.TwinOf != 0 {
+	if n.TwinOf != 0 && !n.Test { // test events say the same every time
 		r.Flags = append(r.Flags, views.Flag{Text: "sent again as a new message", Tone: "plain", Help: "The same event came earlier under another message id"})
 	}
 	return r
