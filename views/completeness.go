@@ -25,14 +25,14 @@ type Completeness struct {
 	Missing int // by now
 	Pending int
 
-	ByChoice  int   // never sent, because the account has switched their types off
-	Choice    []Gap // the newest of them
-	Away      int   // sent to another address
-	Elsewhere []Gap // the newest of them
-	Notes   []string // what else the comparison found, in sentences
-	Failing string   // what Metriport says of a webhook that it calls failing; "" = it does not
-	Problem string   // why the last comparison did not come to its end; "" = it did
-	Tried   Time     // when that was
+	ByChoice  int      // never sent, because the account has switched their types off
+	Choice    []Gap    // the newest of them
+	Away      int      // sent to another address
+	Elsewhere []Gap    // the newest of them
+	Notes     []string // what else the comparison found, in sentences
+	Failing   string   // what Metriport says of a webhook that it calls failing; "" = it does not
+	Problem   string   // why the last comparison did not come to its end; "" = it did
+	Tried     Time     // when that was
 
 	CanRetry bool // there is something to send again
 	Retry    Retry

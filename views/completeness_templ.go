@@ -159,7 +159,7 @@ func CompletenessBody(p Completeness) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.NoList {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p class=\"problem\">This version of Metriport’s API has no list of what it sent, so it cannot be proved that everything came. What comes in is kept and shown as ever; what Metriport says of the webhook itself stands below.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p>This version of Metriport’s API has no list of what it sent, so it cannot be proved that everything came. What comes in is kept and shown as always; what Metriport says of the webhook itself is below.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -356,7 +356,7 @@ func (c *Client) ask(ctx context.Context, method, path string, q url.Values) ([]
 		n := (at + i) % len(bases)
 		body, err := c.once(ctx, method, bases[n]+path, q)
 		if err == nil {
-			c.found.Store(int32(n)) //nolint:gosec // an index of bases
+			c.found.Store(int32(n))
 			return body, nil
 		}
 		var answer APIError
