@@ -2,7 +2,9 @@ package chart
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -56,30 +58,26 @@ func RenewRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 	if err != nil || !fresh {
 		return err
 	}
+	if d.PatientID != "" {
+		if err := tx.ForgetStatement(ctx, d.InboxSeq, d.PatientID); err != nil {
+			return err
+		}
+	}
 	if d.Purpose == db.PurposeMessage { // what the event says and what the message says are one row: both are read again
-		w, err := tx.Waiting(ctx, d.InboxSeq)
+		w, err := tx.Taken(ctx, d.InboxSeq)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil // the projector will come to it, and asks for the record itself
+		}
 		if err != nil {
 			return err
 		}
-		if d.PatientID != "" {
-			if err := tx.ForgetStatement(ctx, d.InboxSeq, d.PatientID); err != nil {
-				return err
-			}
-		}
-		m := read(w)
-		if m.status != db.StatusProcessed {
-			return nil
-		}
-		return write(ctx, tx, m)
+		return write(ctx, tx, read(w))
 	}
 	was, err := tx.ForgetFacility(ctx, d.NotificationID)
 	if err != nil {
 		return err
 	}
-	if d.PatientID != "" {
-		if err := tx.ForgetStatement(ctx, d.InboxSeq, d.PatientID); err != nil {
-			return err
-		}
+	if d.PatientID != "" { // other files of the message may be about the same patient
 		others, err := tx.RecordsOfPatient(ctx, d.InboxSeq, d.PatientID)
 		if err != nil {
 			return err
@@ -129,9 +127,12 @@ func applyRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 	if err != nil {
 		return nil, fmt.Errorf("encoding facts: %w", err)
 	}
-	n := db.NotificationFacts{ID: d.NotificationID, Facts: raw, Exchange: mainExchange(shown)}
+	n := db.NotificationFacts{ID: d.NotificationID, Facts: raw, Exchange: shown.Exchange()}
 	if e := shown.Encounter; e != nil {
 		n.Facility, n.VisitNumber = e.Facility, e.VisitNumber
+	}
+	if err := tx.SaveRecordTime(ctx, n.ID, shown); err != nil {
+		return nil, err
 	}
 	if err := tx.SaveNotificationFacts(ctx, n); err != nil {
 		return nil, err
@@ -189,26 +190,6 @@ func summarize(purpose db.Purpose, f fhir.Facts, at stayTimes) care.Facts {
 		out.Encounter = encounter(f, at)
 	}
 	return out
-}
-
-// mainExchange is the exchange or network that a record mainly comes from: that of what people read first.
-func mainExchange(f care.Facts) string {
-	var codes []string
-	if f.Encounter != nil {
-		codes = append(codes, f.Encounter.Exchange)
-	}
-	if len(f.Fills) > 0 {
-		codes = append(codes, f.Fills[0].Exchange)
-	}
-	if len(f.Panels) > 0 {
-		codes = append(codes, f.Panels[0].Exchange)
-	}
-	for _, code := range append(codes, f.Exchanges...) {
-		if code != "" {
-			return code
-		}
-	}
-	return ""
 }
 
 func summary(f fhir.Facts) *care.Document {
