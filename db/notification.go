@@ -40,7 +40,7 @@ type Notification struct {
 	InboxSeq     int64
 	Kind         care.Kind
 	PatientID    string
-	MessageID    string
+	MessageID    string    // what names its message alone, as in [Waiting]
 	EventAt      time.Time // as the event says it, else as its record does; of a day, its [care.Noon]
 	EventDay     bool      // EventAt is a day
 	SentAt       time.Time
@@ -122,12 +122,13 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 // [Tx.SaveNotificationFacts].
 func (tx *Tx) SaveRecordTime(ctx context.Context, id int64, f care.Facts) error {
 	var kind care.Kind
-	err := tx.row(ctx, `SELECT kind FROM notification WHERE id = ? AND (event_at IS NULL OR event_from_record)`, id).Scan(&kind)
+	var told sql.NullInt64
+	err := tx.row(ctx, `SELECT kind, coalesce(source_sent_at, sent_at) FROM notification WHERE id = ? AND (event_at IS NULL OR event_from_record)`, id).Scan(&kind, &told)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err == nil {
-		at, day := f.When(kind)
+		at, day := f.When(kind, instant(told))
 		_, err = tx.exec(ctx, `UPDATE notification SET event_at = ?2, event_day = ?3, event_from_record = ?2 IS NOT NULL WHERE id = ?1`, id, millis(at), day)
 	}
 	if err != nil {
