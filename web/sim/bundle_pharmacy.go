@@ -25,7 +25,7 @@ func (f fill) bundle(r *rand.Rand) object {
 		"authoredOn", f.at.Add(-between(r, time.Hour, 30*time.Hour)),
 		"requester", reference(doctor, doctorName(f.doctor)),
 		"dosageInstruction", list{of("text", f.what.sig)},
-		"dispenseRequest", of("numberOfRepeatsAllowed", f.what.refillsOK, "quantity", f.amount()))
+		"dispenseRequest", of("numberOfRepeatsAllowed", f.what.refills, "quantity", f.amount()))
 
 	// The drug itself is either coded in place or in a resource of its own.
 	byReference := oneIn(r, 3)

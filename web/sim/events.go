@@ -93,7 +93,7 @@ func (s *Sim) summaryStep(j *journey, st *stay, kind metriport.Type) {
 }
 
 func (s *Sim) fillStep(j *journey, p person, d drug, wait time.Duration) {
-	f := fill{who: p, what: d, doctor: s.r.IntN(len(doctors)), pharmacy: pick(s.r, pharmacies)}
+	f := fill{who: p, what: d, doctor: s.r.IntN(len(doctors)), pharmacy: pick(s.r, pharmacies).name}
 	j.add(metriport.PatientPharmacy, wait, s.lag(), func(at, happened time.Time) Message {
 		f.at, f.sent = happened, at
 		body := append([]any{"url", s.keep(jsonFile("pharmacy.json", f.bundle), tenMinutes)}, s.named(p)...)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -25,7 +26,7 @@ func hand() []card {
 		func(s *Sim) *journey { return s.conversation(s.somebody()) },
 		func(s *Sim) *journey { return s.received(s.perhaps(s.somebody())) },
 		func(s *Sim) *journey { return s.delivered(s.somebody(), oneIn(s.r, 3)) },
-		func(s *Sim) *journey { return s.query(s.somebody(), pick(s.r, queryEnds)) },
+		func(s *Sim) *journey { return s.query(s.somebody(), queryEnds[s.hands%len(queryEnds)]) },
 		func(s *Sim) *journey { return s.paged(s.somebody(), !oneIn(s.r, 3)) },
 		func(s *Sim) *journey { return s.consolidated(s.somebody(), consolidatedKind(s.turn)%consolidatedKinds) },
 		func(s *Sim) *journey {
@@ -39,9 +40,10 @@ func hand() []card {
 	}
 	h = append(h, goOnTo(metriport.PatientTransfer), goOnTo(metriport.PatientDischarge),
 		goOnTo(metriport.DischargeSummary, metriport.DischargeSummaryBatch))
-	for range 8 {
+	for range 7 {
 		h = append(h, (*Sim).goOnStory)
 	}
+	h = append(h, (*Sim).goOnRarest, (*Sim).goOnRarest, (*Sim).goOnRarest)
 	return h
 }
 
@@ -57,6 +59,7 @@ func (s *Sim) Next() Message {
 	}
 	s.take(j)
 	m := j.next(now, s.lately(j.last, now))
+	s.lastly[m.Type] = s.turn
 	if len(j.steps) > 0 {
 		s.leave(j)
 	}
@@ -66,6 +69,7 @@ func (s *Sim) Next() Message {
 func (s *Sim) draw() *journey {
 	if len(s.deck) == 0 {
 		s.deck = hand()
+		s.hands++
 		s.r.Shuffle(len(s.deck), func(i, k int) { s.deck[i], s.deck[k] = s.deck[k], s.deck[i] })
 	}
 	c := s.deck[0]
@@ -119,6 +123,17 @@ func goOnTo(kinds ...metriport.Type) card {
 			return !slices.Contains(kinds, j.steps[0].kind)
 		}))
 	}
+}
+
+// goOnRarest goes on with the journey, of those that are no stays, whose next message is of the type that has not been
+// sent for longest.
+func (s *Sim) goOnRarest() *journey {
+	if len(s.stories) == 0 {
+		return nil
+	}
+	return slices.MinFunc(s.stories, func(a, b *journey) int {
+		return cmp.Or(cmp.Compare(s.lastly[a.steps[0].kind], s.lastly[b.steps[0].kind]), a.due.Compare(b.due))
+	})
 }
 
 func (s *Sim) goOnStory() *journey { return soonest(s.stories) }

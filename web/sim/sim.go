@@ -38,17 +38,19 @@ type Sim struct {
 
 	mu      sync.Mutex
 	r       *rand.Rand
-	running []*journey // stays that have not ended
-	stories []*journey // the other journeys that have steps left
-	home    []person   // who has been an inpatient, for readmissions
-	deck    []card     // what Next plays before it shuffles again
-	turn    int        // counts up, for cards that take turns
-	telling time.Time  // when the message of the past that is being made was sent; zero for one of now
+	running []*journey             // stays that have not ended
+	stories []*journey             // the other journeys that have steps left
+	home    []person               // who has been an inpatient, for readmissions
+	deck    []card                 // what Next plays before it shuffles again
+	turn    int                    // counts up, for cards that take turns
+	hands   int                    // how often the cards were shuffled, for cards that differ from hand to hand
+	lastly  map[metriport.Type]int // the turn of the last live message of a type
+	telling time.Time              // when the message of the past that is being made was sent; zero for one of now
 }
 
 // New returns a simulation at the beginning of its story.
 func New(o Options) *Sim {
-	s := &Sim{clock: o.Now, store: newStore(o), people: population(), r: seeded(o.Seed, 1)}
+	s := &Sim{clock: o.Now, store: newStore(o), people: population(), r: seeded(o.Seed, 1), lastly: map[metriport.Type]int{}}
 	s.outbox = &outbox{now: s.now, repeat: s.Repeat}
 	return s
 }

@@ -1,0 +1,61 @@
+package sim
+
+// The extensions by which the sender says where a resource comes from.
+const (
+	extensionBase   = "https://public.metriport.com/fhir/StructureDefinition"
+	dataSourceURL   = extensionBase + "/data-source.json"
+	documentIDURL   = extensionBase + "/doc-id-extension.json"
+	relatedURL      = "http://hl7.org/fhir/StructureDefinition/artifact-relatedArtifact"
+	fillNumberURL   = "http://hl7.org/fhir/StructureDefinition/medicationdispense-fillNumber"
+	clinicalStatus  = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+	verifiedStatus  = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+	allergyStatus   = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
+	observationKind = "http://terminology.hl7.org/CodeSystem/observation-category"
+	diagnosticKind  = "http://terminology.hl7.org/CodeSystem/v2-0074"
+)
+
+// source marks a resource with the exchange or network that it comes from.
+func source(code string) object {
+	return of("url", dataSourceURL, "valueCoding", of("system", dataSourceURL, "code", code))
+}
+
+// fromFile marks a resource with the file that it was converted from.
+func fromFile(name string) object { return of("url", documentIDURL, "valueString", name) }
+
+// foldedIn marks a resource into which the sender folded another one that said the same.
+func foldedIn(ref string) object {
+	return of("url", relatedURL, "valueRelatedArtifact", of("type", "derived-from", "display", ref))
+}
+
+// marked is o with its extensions after those that it has. Extensions that are nil are left out.
+func marked(o object, marks ...object) object {
+	extensions := list{}
+	for _, m := range o {
+		if had, ok := m.value.(list); ok && m.name == "extension" {
+			extensions = append(extensions, had...)
+		}
+	}
+	for _, m := range marks {
+		if m != nil {
+			extensions = append(extensions, m)
+		}
+	}
+	if len(extensions) == 0 {
+		return o
+	}
+	return append(o.without("extension"), member{"extension", extensions})
+}
+
+// coding is one coding without a display that nobody sent.
+func coding(system, code, display string) object {
+	return of("system", system, "code", code, "display", display)
+}
+
+// coded is a concept of codings alone.
+func coded(codings ...object) object {
+	all := list{}
+	for _, c := range codings {
+		all = append(all, c)
+	}
+	return of("coding", all)
+}
