@@ -51,7 +51,11 @@ func (d draw) bundle(r *rand.Rand) object {
 	if oneIn(r, 3) {
 		all = append(append([]object{report}, observations...), patient)
 	}
-	return bundle(bundleKind(r), d.sent, append(all, doctor, lab)...)
+	all = append(all, doctor, lab)
+	for i, o := range all {
+		all[i] = marked(o, source(fromQuest))
+	}
+	return bundle(bundleKind(r), d.sent, all...)
 }
 
 func (d draw) observations(r *rand.Rand, patient object, status string) (out []object) {
@@ -72,6 +76,11 @@ func (d draw) observations(r *rand.Rand, patient object, status string) (out []o
 		quantity := of("value", value, "unit", a.unit, "system", ucumSystem, "code", a.unit)
 		out = append(out, resource("Observation", uuid4(r), append(common(a.loinc, a.name),
 			"valueQuantity", quantity, "interpretation", interpretation(flag, silent), "referenceRange", a.reference())...))
+	}
+	for _, w := range panels[d.what].words {
+		if len(panels[d.what].analytes) == 0 {
+			out = append(out, resource("Observation", uuid4(r), append(common(w.loinc, w.short), "valueString", w.value, "interpretation", interpretation(w.flag, silent))...))
+		}
 	}
 	if len(out) == 0 {
 		p, w := panels[d.what], pick(r, wordResults)

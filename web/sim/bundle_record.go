@@ -157,6 +157,3 @@ func only(record object, kinds string) object {
 	})
 	return of("resourceType", "Bundle", "type", "searchset", "total", len(entries), "entry", entries)
 }
-
-// known is what this simulation has told of a person.
-func (s *Sim) known(person) story { return story{} }

@@ -19,10 +19,15 @@ const maxRunning = 24
 // hand is the mix of a working hour. Every kind is in it, so one pass through it shows them all.
 func hand() []card {
 	h := []card{
-		(*Sim).beginVisit, (*Sim).beginInpatient, (*Sim).beginOther, (*Sim).beginAgain,
+		(*Sim).beginVisit, (*Sim).beginInpatient, (*Sim).beginOther, (*Sim).beginAgain, (*Sim).beginDocumented,
 		func(s *Sim) *journey { return s.oneLab(s.somebody(), panelBMP, true) },
 		func(s *Sim) *journey { return s.oneLab(s.somebody(), s.r.IntN(len(panels)), false) },
-		func(s *Sim) *journey { return s.oneFill(s.somebody()) },
+		func(s *Sim) *journey {
+			if s.hands%4 == 0 {
+				return s.noFills(s.somebody())
+			}
+			return s.oneFill(s.somebody())
+		},
 		func(s *Sim) *journey { return s.conversation(s.somebody()) },
 		func(s *Sim) *journey { return s.received(s.perhaps(s.somebody())) },
 		func(s *Sim) *journey { return s.delivered(s.somebody(), oneIn(s.r, 3)) },
@@ -158,10 +163,16 @@ func (s *Sim) beginVisit() *journey { return s.begin(s.people, (*Sim).visit) }
 
 func (s *Sim) beginInpatient() *journey { return s.begin(s.people, (*Sim).inpatient) }
 
+func (s *Sim) beginDocumented() *journey { return s.begin(s.people, (*Sim).documentedInpatient) }
+
 func (s *Sim) beginAgain() *journey { return s.begin(s.home, (*Sim).inpatient) }
+
+// oddKinds are those stays, what is told of often more than once.
+var oddKinds = []func(*Sim, person) *journey{
+	(*Sim).twins, (*Sim).watched, (*Sim).unsaid, (*Sim).again, (*Sim).nameless, (*Sim).overlap, (*Sim).handover, (*Sim).backwards, (*Sim).twins, (*Sim).recurring,
+}
 
 // beginOther takes turns among the stays that are worth a second look.
 func (s *Sim) beginOther() *journey {
-	kinds := []func(*Sim, person) *journey{(*Sim).watched, (*Sim).nameless, (*Sim).twins, (*Sim).backwards, (*Sim).handover}
-	return s.begin(s.people, pick(s.r, kinds))
+	return s.begin(s.people, oddKinds[s.hands%len(oddKinds)])
 }

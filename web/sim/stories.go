@@ -133,14 +133,21 @@ func (s *Sim) proofing(p person) *journey {
 
 // oneFill is a single pharmacy notice, without a stay.
 func (s *Sim) oneFill(p person) *journey {
-	j := &journey{}
-	s.fillStep(j, p, pick(s.r, drugs), 0)
+	j := s.journeyOf(p, "fill")
+	j.who = ""
+	taken := healthOf(p).courses() // mostly what they take anyway
+	d := pick(s.r, drugs)
+	if len(taken) > 0 && !oneIn(s.r, 4) {
+		d = pick(s.r, taken).drug
+	}
+	s.fillStep(j, p, d, 0)
 	return j
 }
 
 // oneLab is a single laboratory notice, without a stay.
 func (s *Sim) oneLab(p person, what int, critical bool) *journey {
-	j := &journey{}
+	j := s.journeyOf(p, "result")
+	j.who = ""
 	s.labStep(j, p, what, critical, 0)
 	return j
 }
