@@ -1,6 +1,9 @@
 package sim
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // folded is the file after one more message of the same encounter, as the sender folds them: an Encounter without any
 // time is dropped, those that begin at the same time become one, and the others stand one after the other, the older
@@ -29,6 +32,16 @@ func (f adtFile) folded(next adtFile) adtFile {
 			}
 		}
 		return all
+	}
+	for i, e := range out.encounters {
+		reasons, _ := e.find("reasonCode").(list)
+		said := list{}
+		for _, r := range reasons {
+			if concept, ok := r.(object); ok {
+				said = append(said, inWords(concept))
+			}
+		}
+		out.encounters[i] = e.set("reasonCode", said)
 	}
 	out.conditions, out.people, out.places = fold(f.conditions, next.conditions), fold(f.people, next.people), fold(f.places, next.places)
 	return out
@@ -99,7 +112,7 @@ func foldEncounters(a, b object) object {
 		had, _ := a.find(name).(list)
 		more, _ := b.find(name).(list)
 		both := slices.Clone(had)
-		for _, m := range more {
+		for _, m := range more { // a reason that was folded before has words as text by now, so that the same one comes again
 			if !slices.ContainsFunc(both, func(o any) bool { return string(encode(o)) == string(encode(m)) }) {
 				both = append(both, m)
 			}
@@ -111,16 +124,30 @@ func foldEncounters(a, b object) object {
 	return marked(out, foldedIn("Encounter/"+b.get("id")))
 }
 
-// named is a folded condition, whose words the sender repeats as text.
+// named is a folded condition: its words repeated as text, and whether the sender takes it for chronic.
 func named(r object) object {
 	if r.get("resourceType") != "Condition" {
 		return r
 	}
 	code, _ := r.find("code").(object)
-	codings, _ := code.find("coding").(list)
+	if !slices.ContainsFunc(extensions(r), func(x object) bool { return x.get("url") == relatedConditionURL }) {
+		kind, say := "NC", "Not Chronic"
+		if codings, _ := code.find("coding").(list); len(codings) > 0 {
+			if c, ok := codings[0].(object); ok && strings.ContainsAny((c.get("code") + " ")[:1], "EIN") {
+				kind, say = "C", "Chronic"
+			}
+		}
+		r = marked(r, of("url", relatedConditionURL, "valueCoding", of("code", kind, "display", say, "system", extensionBase+"/condition-chronicity.json")))
+	}
+	return r.set("code", inWords(code))
+}
+
+// inWords is a concept whose first display is repeated as text.
+func inWords(concept object) object {
+	codings, _ := concept.find("coding").(list)
 	if len(codings) == 0 {
-		return r
+		return concept
 	}
 	first, _ := codings[0].(object)
-	return r.set("code", code.set("text", first.get("display")))
+	return concept.set("text", first.get("display"))
 }

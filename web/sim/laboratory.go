@@ -40,57 +40,73 @@ func (l laboratoryOrder) patient() object {
 		"birthDate", strings.ReplaceAll(p.born, "-", "")), source(fromQuest))
 }
 
-// laboratoryResources are those beside the patient. The converter makes a report of every row, which the sender folds
-// together only where their comments are the same; results of the same value, in any order, become one Observation,
-// since they carry no date of their own; what has no value is dropped, and only its comment stays in the report.
+// laboratoryResources are those beside the patient. The converter makes all of them anew for every row; the sender folds
+// people and places, and results of the same value, which carry no date of their own; reports only where their comments
+// are the same. What has no value is dropped, and only its comment stays in the report. Orders are folded by their
+// requisition, the last row's staying; reports and specimens still point at the order of their own row, and the order at
+// the orderer of its own: such references lead to what was folded away.
 func laboratoryResources(id namer, orders ...laboratoryOrder) (all []object) {
-	var people, requests, sites, observations, reports, conditions folding
+	var people, requests, sites, practices, observations, reports, conditions folding
 	var specimens []object
 	for _, l := range orders {
 		subject := of("reference", "Patient/"+l.who.id)
-		d := doctors[l.doctor]
-		doctor := people.fold(d.npi, marked(resource("Practitioner", id("orderer", d.npi),
-			"name", list{of("text", strings.ToUpper(d.family+","+d.given))}, "identifier", list{of("system", npiSystem, "value", d.npi)}), source(fromQuest)), id)
-		site := sites.fold(l.office.name, l.office.location(id("site", l.office.name)), id)
-		request := requests.add(l.requisition, marked(resource("ServiceRequest", id("order", l.requisition), "status", "completed", "intent", "original-order",
-			"subject", subject, "category", list{coded(coding(snomedSystem, "108252007", "Laboratory procedure"))}, "requester", reference(*doctor, ""),
-			"code", of("text", l.name, "coding", list{coding(snomedSystem, "108252007", "Laboratory procedure")}),
-			"requisition", of("system", "http://questdiagnostics.com/requisition-number", "value", l.requisition),
-			"locationReference", list{reference(*site, "")}), source(fromQuest)))
 		for i, row := range l.rows {
 			row := resultRow{row, l.worded}
+			own := func(kind string) string { return id(kind, l.requisition, strconv.Itoa(i)) }
+			d := doctors[l.doctor]
+			doctor := marked(resource("Practitioner", own("orderer"), "name", list{of("text", strings.ToUpper(d.family+","+d.given))},
+				"identifier", list{of("system", npiSystem, "value", d.npi)}), source(fromQuest))
+			site, practice := l.office.location(own("site")), l.office.practice(own("practice"))
+			people.fold(d.npi, doctor)
+			sites.fold(l.office.name, site)
+			practices.fold(l.office.name, practice)
+			request := l.request(own("order"), subject, doctor, site)
+			requests.add(l.requisition, request)
+			requests.of[l.requisition] = &request
+
 			var specimen, result object
 			if !l.collected.IsZero() {
-				var method object
-				if strings.Contains(l.name, "URINE CLEAN CATCH") {
-					method = coded(coding(snomedSystem, "225113003", "Timed urine collection"))
-				}
-				specimen = marked(resource("Specimen", id("specimen", l.requisition, strconv.Itoa(i)), "status", "available", "subject", subject,
-					"collection", of("collector", reference(*doctor, ""), "collectedDateTime", l.collected, "method", method),
-					"request", list{reference(*request, "")}), source(fromQuest))
+				specimen = l.specimen(own("specimen"), subject, doctor, request)
 				specimens = append(specimens, specimen)
 			}
 			if row.value != "" {
-				result = *observations.fold(row.loinc+" "+row.short+" "+row.value+" "+row.unit,
-					row.observation(id("result", l.requisition, row.short), subject), id)
+				result = *observations.fold(row.loinc+" "+row.short+" "+row.value+" "+row.unit, row.observation(own("result"), subject))
 			}
 			key := row.comment
 			if key == "" {
 				key = l.requisition + " " + strconv.Itoa(i)
 			}
-			report := reports.fold(key, l.report(row, id("report", l.requisition, strconv.Itoa(i)), subject, *request, specimen), id)
+			report := reports.fold(key, l.report(row, own("report"), subject, request, specimen))
 			*report = withResult(*report, result)
 		}
 		if l.diagnosis != "" {
-			conditions.fold(l.diagnosis, marked(resource("Condition", id("condition", l.diagnosis), "subject", subject,
+			conditions.fold(l.diagnosis, marked(resource("Condition", id("condition", l.requisition), "subject", subject,
 				"clinicalStatus", coded(coding(clinicalStatus, "active", "")), "verificationStatus", coded(coding(verifiedStatus, "confirmed", "")),
-				"code", coded(coding(icdSystem, l.diagnosis, ""))), source(fromQuest)), id)
+				"code", coded(coding(icdSystem, l.diagnosis, ""))), source(fromQuest)))
 		}
 	}
-	for _, kind := range []*folding{&people, &reports, &conditions, &sites, &observations, &requests} {
+	for _, kind := range []*folding{&people, &reports, &conditions, &sites, &observations, &practices, &requests} {
 		all = append(all, kind.all()...)
 	}
 	return append(all, specimens...)
+}
+
+func (l laboratoryOrder) request(id string, subject, doctor, site object) object {
+	procedure := coding(snomedSystem, "108252007", "Laboratory procedure")
+	return marked(resource("ServiceRequest", id, "status", "completed", "intent", "original-order", "subject", subject,
+		"category", list{coded(procedure)}, "requester", reference(doctor, ""), "code", of("text", l.name, "coding", list{procedure}),
+		"requisition", of("system", "http://questdiagnostics.com/requisition-number", "value", l.requisition),
+		"locationReference", list{reference(site, "")}), source(fromQuest))
+}
+
+func (l laboratoryOrder) specimen(id string, subject, doctor, request object) object {
+	var method object
+	if strings.Contains(l.name, "URINE CLEAN CATCH") {
+		method = coded(coding(snomedSystem, "225113003", "Timed urine collection"))
+	}
+	return marked(resource("Specimen", id, "status", "available", "subject", subject,
+		"collection", of("collector", reference(doctor, ""), "collectedDateTime", l.collected, "method", method),
+		"request", list{reference(request, "")}), source(fromQuest))
 }
 
 // withResult adds a result to a report, at the place where the converter has it.
@@ -134,7 +150,9 @@ func (l laboratoryOrder) report(row resultRow, id string, subject, request, spec
 	}
 	return marked(resource("DiagnosticReport", id, "status", "final", "effectiveDateTime", day, "issued", l.served,
 		"basedOn", list{reference(request, "")},
-		"identifier", list{of("system", "https://questdiagnostics.com/identifier/accession", "value", "EX"+l.requisition[:7])},
+		"identifier", list{
+			of("system", "https://questdiagnostics.com/identifier/accession", "value", "EX"+l.requisition[:7]),
+			of("system", "https://questdiagnostics.com/identifier/requisition", "value", l.requisition)},
 		"subject", subject, "code", coded(row.loincCoding()), "specimen", specimens,
 		"category", list{coded(coding(diagnosticKind, "LAB", "Laboratory"))}, "presentedForm", form), source(fromQuest))
 }
@@ -191,6 +209,14 @@ func (o office) location(id string) object {
 	}
 	return marked(resource("Location", id, "status", "active", "name", strings.ToUpper(o.name),
 		"address", of("city", strings.ToUpper(o.city), "state", "CA", "postalCode", o.zip, "line", list{strings.ToUpper(o.line)}), "telecom", telecom), source(fromQuest))
+}
+
+func (o office) practice(id string) object {
+	var telecom list
+	if o.phone != "" {
+		telecom = list{of("system", "phone", "value", o.phone)}
+	}
+	return marked(resource("Organization", id, "name", strings.ToUpper(o.name), "telecom", telecom), source(fromQuest))
 }
 
 // loincNames are the words that the sender's terminology has for codes.

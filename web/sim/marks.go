@@ -2,16 +2,17 @@ package sim
 
 // The extensions by which the sender says where a resource comes from.
 const (
-	extensionBase   = "https://public.metriport.com/fhir/StructureDefinition"
-	dataSourceURL   = extensionBase + "/data-source.json"
-	documentIDURL   = extensionBase + "/doc-id-extension.json"
-	relatedURL      = "http://hl7.org/fhir/StructureDefinition/artifact-relatedArtifact"
-	fillNumberURL   = "http://hl7.org/fhir/StructureDefinition/medicationdispense-fillNumber"
-	clinicalStatus  = "http://terminology.hl7.org/CodeSystem/condition-clinical"
-	verifiedStatus  = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
-	allergyStatus   = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
-	observationKind = "http://terminology.hl7.org/CodeSystem/observation-category"
-	diagnosticKind  = "http://terminology.hl7.org/CodeSystem/v2-0074"
+	extensionBase       = "https://public.metriport.com/fhir/StructureDefinition"
+	dataSourceURL       = extensionBase + "/data-source.json"
+	documentIDURL       = extensionBase + "/doc-id-extension.json"
+	relatedURL          = "http://hl7.org/fhir/StructureDefinition/artifact-relatedArtifact"
+	fillNumberURL       = "http://hl7.org/fhir/StructureDefinition/medicationdispense-fillNumber"
+	relatedConditionURL = "http://hl7.org/fhir/StructureDefinition/condition-related"
+	clinicalStatus      = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+	verifiedStatus      = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+	allergyStatus       = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
+	observationKind     = "http://terminology.hl7.org/CodeSystem/observation-category"
+	diagnosticKind      = "http://terminology.hl7.org/CodeSystem/v2-0074"
 )
 
 // source marks a resource with the exchange or network that it comes from.
@@ -29,21 +30,30 @@ func foldedIn(ref string) object {
 
 // marked is o with its extensions after those that it has. Extensions that are nil are left out.
 func marked(o object, marks ...object) object {
-	extensions := list{}
-	for _, m := range o {
-		if had, ok := m.value.(list); ok && m.name == "extension" {
-			extensions = append(extensions, had...)
-		}
+	all := list{}
+	for _, x := range extensions(o) {
+		all = append(all, x)
 	}
 	for _, m := range marks {
 		if m != nil {
-			extensions = append(extensions, m)
+			all = append(all, m)
 		}
 	}
-	if len(extensions) == 0 {
+	if len(all) == 0 {
 		return o
 	}
-	return append(o.without("extension"), member{"extension", extensions})
+	return append(o.without("extension"), member{"extension", all})
+}
+
+// extensions are those of a resource.
+func extensions(o object) (out []object) {
+	all, _ := o.find("extension").(list)
+	for _, x := range all {
+		if e, ok := x.(object); ok {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // coding is one coding without a display that nobody sent.

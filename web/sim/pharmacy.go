@@ -56,25 +56,28 @@ func (f fills) patient() object {
 }
 
 // resources are those beside the patient, with what the sender folds together: one Medication a drug, one request a
-// prescription, one person and one pharmacy. A folded Medication keeps neither its extensions nor the schedule of a
-// controlled drug.
+// prescription, one person and one pharmacy, each under the id of the first row. A folded Medication keeps neither its
+// extensions nor the schedule of a controlled drug. The sender's folding leaves some references as they were, so that a
+// request names its prescriber and its pharmacy by the ids of its own last row: those that were folded away can be found
+// by the trace they leave.
 func (f fills) resources(id namer) (all []object) {
 	var medications, requests, dispenses, people, shops folding
 	for _, row := range f.rows {
-		drugKey := row.what.ndc
+		drugKey, day := row.what.ndc, row.on.Format(time.DateOnly)
+		own := func(kind string) string { return id(kind, drugKey, day) }
 		medication := medications.add(drugKey, row.medication(id("medication", drugKey)))
 		if medications.count[drugKey] == 2 {
 			*medication = row.foldedMedication(medication.get("id"))
 		}
-		doctor := people.fold(doctors[row.doctor].npi, prescriber(row.doctor, id("prescriber", doctors[row.doctor].npi)), id)
-		shop := shops.fold(pharmacies[row.shop].npi, pharmacies[row.shop].resource(id("pharmacy", pharmacies[row.shop].npi)), id)
-		day := row.on.Format(time.DateOnly)
-		request := requests.fold(drugKey+row.written.Format(time.DateOnly),
-			row.request(id("request", drugKey, row.written.Format(time.DateOnly)), f.who, medication, doctor, shop), id)
-		if row.number > 0 { // the last row's stands
-			*request = append(request.without("dispenseRequest"), member{"dispenseRequest", of("numberOfRepeatsAllowed", row.number)})
+		doctor, shop := prescriber(row.doctor, own("prescriber")), pharmacies[row.shop].resource(own("pharmacy"))
+		people.fold(doctors[row.doctor].npi, doctor)
+		at := shops.fold(pharmacies[row.shop].npi, shop)
+		asked := row.request(own("request"), f.who, *medication, doctor, shop)
+		request := requests.fold(drugKey+row.written.Format(time.DateOnly), asked)
+		for _, name := range []string{"requester", "performer", "dispenseRequest"} { // the last row's stands
+			*request = request.set(name, asked.find(name))
 		}
-		dispenses.fold(drugKey+day+fmt.Sprint(row.what.days), row.dispense(id("dispense", drugKey, day), f.who, medication, request, shop), id)
+		dispenses.fold(drugKey+day+fmt.Sprint(row.what.days), row.dispense(own("dispense"), f.who, *medication, *request, *at))
 	}
 	for _, kind := range []*folding{&people, &medications, &requests, &dispenses} {
 		all = append(all, kind.all()...)
@@ -87,7 +90,7 @@ func (f fills) resources(id namer) (all []object) {
 	return append(all, shops.all()...)
 }
 
-// folding keeps one resource a key, in the order in which they came.
+// folding keeps one resource a key, the first, in the order in which they came.
 type folding struct {
 	order []string
 	of    map[string]*object
@@ -107,10 +110,10 @@ func (f *folding) add(key string, o object) *object {
 }
 
 // fold is add that leaves the sender's trace of a resource that was folded in.
-func (f *folding) fold(key string, o object, id namer) *object {
+func (f *folding) fold(key string, o object) *object {
 	first := f.add(key, o)
-	if n := f.count[key]; n > 1 {
-		*first = marked(*first, foldedIn(first.get("resourceType")+"/"+id("folded", first.get("id"), fmt.Sprint(n))))
+	if f.count[key] > 1 {
+		*first = marked(*first, foldedIn(o.get("resourceType")+"/"+o.get("id")))
 	}
 	return first
 }
@@ -154,14 +157,18 @@ func (d drug) crosswalk() list {
 	return list{coding(rxnormSystem, d.rxnorm, d.name)}
 }
 
-func (row filled) request(id string, p person, medication, doctor, shop *object) object {
+func (row filled) request(id string, p person, medication, doctor, shop object) object {
 	display := doctors[row.doctor].given + " " + doctors[row.doctor].family
+	var number object
+	if row.number > 0 {
+		number = of("numberOfRepeatsAllowed", row.number)
+	}
 	return marked(resource("MedicationRequest", id, "status", "completed", "intent", "order",
-		"medicationReference", reference(*medication, ""), "subject", toPatient(p),
-		"requester", reference(*doctor, display),
+		"medicationReference", reference(medication, ""), "subject", toPatient(p),
+		"requester", reference(doctor, display),
 		"note", row.directions(), "category", list{coded(coding("http://terminology.hl7.org/CodeSystem/medicationrequest-category", "outpatient", ""))},
-		"authoredOn", row.written, "dosageInstruction", row.directions(),
-		"performer", reference(*shop, "")), source(fromSurescripts))
+		"authoredOn", row.written, "dispenseRequest", number, "dosageInstruction", row.directions(),
+		"performer", reference(shop, "")), source(fromSurescripts))
 }
 
 func (row filled) directions() list {
@@ -171,14 +178,14 @@ func (row filled) directions() list {
 	return list{of("text", strings.ToUpper(row.what.sig))}
 }
 
-func (row filled) dispense(id string, p person, medication, request, shop *object) object {
+func (row filled) dispense(id string, p person, medication, request, shop object) object {
 	d := row.what
-	return marked(resource("MedicationDispense", id, "subject", toPatient(p), "medicationReference", reference(*medication, ""),
-		"authorizingPrescription", list{reference(*request, "")}, "status", "completed",
+	return marked(resource("MedicationDispense", id, "subject", toPatient(p), "medicationReference", reference(medication, ""),
+		"authorizingPrescription", list{reference(request, "")}, "status", "completed",
 		"quantity", of("value", d.quantity, "unit", d.unit, "system", ucumSystem, "code", unitCodes[d.unit]),
 		"whenHandedOver", row.on, "dosageInstruction", row.directions(),
 		"daysSupply", of("value", d.days, "unit", "day", "system", ucumSystem, "code", "d"),
-		"performer", list{of("id", derived(id, "performer"), "actor", reference(*shop, ""))}),
+		"performer", list{of("id", derived(id, "performer"), "actor", reference(shop, ""))}),
 		source(fromSurescripts), of("url", fillNumberURL, "valuePositiveInt", row.number+1))
 }
 
