@@ -113,6 +113,7 @@ type NotificationFacts struct {
 	Facts       []byte // JSON of care.Facts
 	Facility    string // "" = leave it
 	VisitNumber string // "" = none
+	Exchange    string // code of the exchange the record comes from; "" = not sent
 }
 
 // SaveNotificationFacts puts what the record says into the notification.
@@ -123,8 +124,8 @@ func (tx *Tx) SaveNotificationFacts(ctx context.Context, n NotificationFacts) er
 		}
 	}
 	var patient string
-	err := tx.row(ctx, `UPDATE notification SET facts = ?2, facility = iif(?3 = '', facility, ?3), visit_number = ?4
-		WHERE id = ?1 RETURNING patient_id`, n.ID, string(n.Facts), n.Facility, n.VisitNumber).Scan(&patient)
+	err := tx.row(ctx, `UPDATE notification SET facts = ?2, facility = iif(?3 = '', facility, ?3), visit_number = ?4, exchange = ?5
+		WHERE id = ?1 RETURNING patient_id`, n.ID, string(n.Facts), n.Facility, n.VisitNumber, n.Exchange).Scan(&patient)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // the projector has not come so far, or its message failed; it asks for the record itself
 	}

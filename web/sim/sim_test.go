@@ -223,9 +223,9 @@ func eventTime(t metriport.Type, e metriport.Event) (time.Time, bool) {
 	case metriport.PatientDischarge:
 		return p.DischargeTime.Time, !p.DischargeTime.IsZero()
 	case metriport.PatientPharmacy:
-		return p.DispensedTime.Time, hasClock(p.DispensedTime.Time)
+		return p.DispensedDate.Time, hasClock(p.DispensedDate.Time)
 	case metriport.PatientLaboratory:
-		return p.CollectedTime.Time, hasClock(p.CollectedTime.Time)
+		return p.CollectedDate.Time, hasClock(p.CollectedDate.Time)
 	default:
 		return time.Time{}, false
 	}
