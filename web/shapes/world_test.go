@@ -282,7 +282,9 @@ func (r row) wrong(li *goquery.Selection) (out []string) {
 
 // wrongLine says where a line of the export is not as it should be. What, More and Flags are the words of the row.
 func (m message) wrongLine(cells map[string]string) (out []string) {
-	add := func(name, want string) { out = append(out, fmt.Sprintf("CSV %s: got %q, want %q", name, cells[name], want)) }
+	add := func(name, want string) {
+		out = append(out, fmt.Sprintf("CSV %s: got %q, want %q", name, cells[name], want))
+	}
 	want := map[string]string{}
 	if m.Row.Fact != "" {
 		want["What"] = m.Row.Fact
