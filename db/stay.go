@@ -15,6 +15,7 @@ type Stay struct {
 	ID          string
 	AdmitAt     time.Time
 	DischargeAt time.Time
+	Ended       bool // the patient was discharged
 	LastEventAt time.Time
 	Moves       []care.Move
 	Notices     int // how many notifications it is folded from
@@ -23,15 +24,15 @@ type Stay struct {
 
 // Notices lists the admit, transfer and discharge notifications of a patient, for [care.Fold].
 func (tx *Tx) Notices(ctx context.Context, patientID string) ([]care.Notice, error) {
-	rows, err := tx.query(ctx, `SELECT message_id, kind, event_at, sent_at, admit_at, discharge_at, moves, facts FROM notification
+	rows, err := tx.query(ctx, `SELECT message_id, kind, event_at, sent_at, source_sent_at, admit_at, discharge_at, moves, facts FROM notification
 		WHERE patient_id = ? AND kind IN ('admit', 'transfer', 'discharge')`, patientID)
 	if err != nil {
 		return nil, fmt.Errorf("listing notices: %w", err)
 	}
 	return collect(rows, func(n *care.Notice) error {
-		var event, sent, admit, discharge sql.NullInt64
+		var event, sent, source, admit, discharge sql.NullInt64
 		var moves, facts string
-		if err := rows.Scan(&n.MessageID, &n.Kind, &event, &sent, &admit, &discharge, &moves, &facts); err != nil {
+		if err := rows.Scan(&n.MessageID, &n.Kind, &event, &sent, &source, &admit, &discharge, &moves, &facts); err != nil {
 			return err
 		}
 		if facts != "" {
@@ -41,7 +42,8 @@ func (tx *Tx) Notices(ctx context.Context, patientID string) ([]care.Notice, err
 			}
 			n.Encounter = f.Encounter
 		}
-		n.EventAt, n.SentAt, n.AdmitAt, n.DischargeAt = instant(event), instant(sent), instant(admit), instant(discharge)
+		n.EventAt, n.SentAt, n.SourceSentAt = instant(event), instant(sent), instant(source)
+		n.AdmitAt, n.DischargeAt = instant(admit), instant(discharge)
 		return json.Unmarshal([]byte(moves), &n.Moves)
 	})
 }
@@ -64,8 +66,8 @@ func (tx *Tx) SaveStays(ctx context.Context, patientID string, stays []care.Stay
 		if err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, `INSERT INTO stay (id, patient_id, admit_at, discharge_at, last_event_at, moves, notices, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			s.ID, patientID, millis(s.AdmitAt), millis(s.DischargeAt), millis(s.LastEventAt), string(moves), len(s.MessageIDs), string(facts)); err != nil {
+		if _, err := tx.exec(ctx, `INSERT INTO stay (id, patient_id, admit_at, discharge_at, ended, last_event_at, moves, notices, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			s.ID, patientID, millis(s.AdmitAt), millis(s.DischargeAt), s.Ended, millis(s.LastEventAt), string(moves), len(s.MessageIDs), string(facts)); err != nil {
 			return fmt.Errorf("saving a stay: %w", err)
 		}
 		if _, err := tx.exec(ctx, `UPDATE notification SET stay_id = ?1 WHERE patient_id = ?2 AND stay_id <> ?1
@@ -78,7 +80,7 @@ func (tx *Tx) SaveStays(ctx context.Context, patientID string, stays []care.Stay
 
 // Stays lists the stays of a patient, the latest first.
 func (s Snapshot) Stays(ctx context.Context, patientID string) ([]Stay, error) {
-	rows, err := s.QueryContext(ctx, `SELECT id, admit_at, discharge_at, last_event_at, moves, notices, facts FROM stay
+	rows, err := s.QueryContext(ctx, `SELECT id, admit_at, discharge_at, ended, last_event_at, moves, notices, facts FROM stay
 		WHERE patient_id = ? ORDER BY coalesce(admit_at, last_event_at) DESC, id`, patientID)
 	if err != nil {
 		return nil, fmt.Errorf("listing stays: %w", err)
@@ -86,7 +88,7 @@ func (s Snapshot) Stays(ctx context.Context, patientID string) ([]Stay, error) {
 	return collect(rows, func(st *Stay) error {
 		var admit, discharge, last sql.NullInt64
 		var moves, facts string
-		if err := rows.Scan(&st.ID, &admit, &discharge, &last, &moves, &st.Notices, &facts); err != nil {
+		if err := rows.Scan(&st.ID, &admit, &discharge, &st.Ended, &last, &moves, &st.Notices, &facts); err != nil {
 			return err
 		}
 		if facts != "" {

@@ -1,9 +1,6 @@
 package views
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // Move is one transfer within a stay.
 type Move struct {
@@ -13,31 +10,46 @@ type Move struct {
 
 // StayRow is one stay, folded from its notices.
 type StayRow struct {
-	ID         string
+	ID           string
+	Admitted     Time
+	Discharged   Time
+	Ended        bool   // the patient was discharged, also where the time of it is not known
+	Length       string // "3 days"; "" where it cannot be told
+	Moves        []Move
+	Notices      int
+	Facility     string
+	Class        string
+	Reason       string // why; "" where no record said it
+	Diagnoses    []string
+	Disposition  string // where to; mostly not sent
+	Attending    string
+	Exchanges    []string // who told of it
+	VisitNumbers []string // more than one where exchanges number it differently
+	Sources      []Source
+	Accounts     []Account // what was joined; empty where nothing was
+	Joined       []string  // why
+}
+
+// Account is what was told of a stay under one id.
+type Account struct {
+	Exchanges  []string
+	Facility   string
 	Admitted   Time
 	Discharged Time
-	Length     string // "3 days"; "" where it cannot be told
-	Moves      []Move
+	Ended      bool
 	Notices    int
-	Facility   string
-	Class      string
-	Reason     string // why; "" where no record said it
-	Diagnoses  []string
-	Attending  string
-	Encounters []string // ids of the encounter, where it has more than one
-	Sources    []Source
-	Numbers    []string // visit numbers; more than one where exchanges number it differently
+	IDs        []string
 }
 
 func (s StayRow) tone() string {
-	if s.Discharged.Known() {
+	if s.Ended {
 		return "discharge"
 	}
 	return "admit"
 }
 
 func (s StayRow) word() string {
-	if s.Discharged.Known() {
+	if s.Ended {
 		return "Discharged"
 	}
 	return "Admitted"
@@ -57,9 +69,18 @@ func (s StayRow) place() string {
 	return strings.Join(parts, " · ")
 }
 
-func (s StayRow) notices() string {
-	if s.Notices == 1 {
-		return "1 notice"
+// toldBy names the exchanges: "told by Bamboo and HIXNY"; "" where none is known.
+func (s StayRow) toldBy() string {
+	if len(s.Exchanges) == 0 {
+		return ""
 	}
-	return strconv.Itoa(s.Notices) + " notices"
+	return "told by " + inWords(s.Exchanges)
+}
+
+// inWords is a list in a sentence: "a, b and c".
+func inWords(list []string) string {
+	if n := len(list); n > 1 {
+		return strings.Join(list[:n-1], ", ") + " and " + list[n-1]
+	}
+	return strings.Join(list, "")
 }

@@ -18,6 +18,10 @@ const (
 	cursorRepeat = "repeat"
 )
 
+// version counts what this program makes of the same inbox: a chart that an earlier one made is made again. Raise it with
+// every change of what is written into the chart.
+const version = "2"
+
 // batchRows bounds one transaction, so that the receiver never waits long for the writer connection.
 const batchRows = 64
 
@@ -48,8 +52,15 @@ func (p *Projector) Wake() {
 // Run keeps the chart until ctx ends. It returns nil then; errors of the database are logged and tried again, because
 // the inbox keeps what is not yet in the chart.
 func (p *Projector) Run(ctx context.Context) error {
+	current := false
 	for wait := time.Duration(0); ; {
-		n, err := p.Step(ctx)
+		n, err := 1, error(nil)
+		if !current {
+			err = p.renewOld(ctx)
+			current = err == nil
+		} else {
+			n, err = p.Step(ctx)
+		}
 		if err == nil && n == 0 {
 			n, err = p.Again(ctx) // what is new goes first
 		}
@@ -76,6 +87,29 @@ func (p *Projector) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+const settingVersion = "chart version"
+
+// renewOld has a chart that an earlier version of this program made be made again, from the beginning of the inbox.
+func (p *Projector) renewOld(ctx context.Context) error {
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		made, err := tx.Setting(ctx, settingVersion)
+		if err != nil || made == version {
+			return err
+		}
+		from, err := tx.Cursor(ctx, CursorInbox)
+		if err != nil {
+			return err
+		}
+		if from > 0 {
+			p.log.Info("an earlier version made the chart; making it again from the inbox", "messages", from)
+			if err := tx.DropProjections(ctx); err != nil {
+				return err
+			}
+		}
+		return tx.SetSetting(ctx, settingVersion, version)
+	})
 }
 
 // Step takes one batch into the chart, in one transaction with its cursors, and returns how many messages and
@@ -255,7 +289,13 @@ func renew(ctx context.Context, tx *db.Tx, links []db.Download) error {
 // Rebuild makes the whole chart again from the inbox and returns how many messages it read. What people did (seen,
 // done) stays. progress is called after every batch with how many messages are done.
 func Rebuild(ctx context.Context, d *db.DB, log *slog.Logger, progress func(done int)) (int, error) {
-	if err := d.Write(ctx, func(tx *db.Tx) error { return tx.DropProjections(ctx) }); err != nil {
+	err := d.Write(ctx, func(tx *db.Tx) error {
+		if err := tx.DropProjections(ctx); err != nil {
+			return err
+		}
+		return tx.SetSetting(ctx, settingVersion, version)
+	})
+	if err != nil {
 		return 0, err
 	}
 	p := New(d, log)

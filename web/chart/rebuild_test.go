@@ -401,3 +401,35 @@ func TestStayIdsCannotCollide(t *testing.T) {
 		t.Errorf("%d stays, want 2", n)
 	}
 }
+
+// TestAChartOfAnEarlierVersionIsMadeAgain: what this version knows better is known of what came before it, too.
+func TestAChartOfAnEarlierVersionIsMadeAgain(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir)
+	bodies := story(t)
+	for _, body := range bodies {
+		f.receive(t, body)
+	}
+	f.settle(t)
+	made := f.projections(t)
+	if err := f.Write(t.Context(), func(tx *db.Tx) error { return tx.SetSetting(t.Context(), "chart version", "1") }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.file(t, dir).ExecContext(t.Context(), `UPDATE stay SET admit_at = 1`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- f.projector.Run(ctx) }()
+	for f.projections(t) != made {
+		if ctx.Err() != nil {
+			t.Fatal("the chart was not made again")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

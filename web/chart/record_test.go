@@ -536,10 +536,12 @@ func TestOneVisitUnderTwoAdmits(t *testing.T) {
 		r.receive(t, m)
 	}
 	r.settle(t)
-	// c-1 and c-2 share V1; c-3 has c-2's admit time and V2, which c-4 names too; c-5 has no admit time and falls into it.
+	// c-1 and c-2 share V1; c-3 has c-2's encounter and V2, which c-4 names too; c-5 has no admit time, and is of another
+	// hospital.
 	got := r.rows(t, `SELECT notices, json_extract(facts, '$.encounterIds'), json_extract(facts, '$.visitNumbers'), json_extract(facts, '$.reasons') FROM stay WHERE patient_id = 'two-faced' ORDER BY admit_at`)
 	want := []string{
-		`5 | ["e-1","e-2","e-3","e-4"] | ["V1","V2","V9"] | ["Hip fracture"]`,
+		`1 | ["e-4"] | ["V9"] | <nil>`,
+		`4 | ["e-1","e-2","e-3"] | ["V1","V2"] | ["Hip fracture"]`,
 		`2 | ["e-5"] | <nil> | ["Syncope"]`,
 	}
 	if !slices.Equal(got, want) {

@@ -1,0 +1,138 @@
+package care
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// stay makes the stay that the accounts of a group tell of. Its id is the caller's.
+func (g *group) stay() Stay {
+	var all []notice
+	for _, a := range g.accounts {
+		all = append(all, a.notices...)
+	}
+	slices.SortFunc(all, func(n, m notice) int { // in the order in which they were sent
+		return cmp.Or(n.SentAt.Compare(m.SentAt), cmp.Compare(n.MessageID, m.MessageID))
+	})
+	var s Stay
+	for _, n := range all {
+		s.MessageIDs = append(s.MessageIDs, n.MessageID)
+		s.Moves = append(s.Moves, n.Moves...)
+		s.Facts.learn(n.Notice)
+		s.Ended = s.Ended || n.ends
+		if !n.admit.IsZero() && (s.AdmitAt.IsZero() || n.admit.Before(s.AdmitAt)) {
+			s.AdmitAt = n.admit
+		}
+		if !n.discharge.IsZero() && (n.Kind == Discharge || s.DischargeAt.IsZero()) {
+			s.DischargeAt = n.discharge
+		}
+		for _, t := range []time.Time{n.EventAt, n.admit, n.discharge} {
+			if t.After(s.LastEventAt) {
+				s.LastEventAt = t
+			}
+		}
+	}
+	slices.Sort(s.MessageIDs)
+	slices.SortFunc(s.Moves, func(a, b Move) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To),
+			cmp.Compare(a.FromType, b.FromType), cmp.Compare(a.ToType, b.ToType))
+	})
+	s.Moves = slices.Compact(s.Moves)
+	s.Facts.sort()
+	if len(g.accounts) > 1 {
+		slices.SortFunc(g.joined, func(a, b Join) int { return cmp.Compare(joinRank[a], joinRank[b]) })
+		s.Facts.Joined = g.joined
+		slices.SortFunc(g.accounts, func(a, b *account) int {
+			return cmp.Or(a.begun().Compare(b.begun()), a.notices[0].compare(b.notices[0]))
+		})
+		for _, a := range g.accounts {
+			s.Facts.Accounts = append(s.Facts.Accounts, a.shown())
+		}
+	}
+	return s
+}
+
+// shown is an account as the database holds it.
+func (a *account) shown() Account {
+	one := (&group{accounts: []*account{a}}).stay()
+	out := Account{
+		Exchanges: one.Facts.Exchanges, Facility: one.Facts.Facility, EncounterIDs: one.Facts.EncounterIDs,
+		VisitNumbers: one.Facts.VisitNumbers, Ended: one.Ended, MessageIDs: one.MessageIDs,
+	}
+	if !one.AdmitAt.IsZero() {
+		out.AdmitAt = one.AdmitAt.UnixMilli()
+	}
+	if !one.DischargeAt.IsZero() {
+		out.DischargeAt = one.DischargeAt.UnixMilli()
+	}
+	return out
+}
+
+func (f *StayFacts) sort() {
+	for _, list := range []*[]string{&f.VisitNumbers, &f.EncounterIDs, &f.Exchanges, &f.Codes} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+}
+
+// learn takes what the record of a later notice says over what an earlier one said, and keeps what it leaves out.
+func (f *StayFacts) learn(n Notice) {
+	e := n.Encounter
+	if e == nil {
+		return
+	}
+	add := func(to *[]string, word string) {
+		if word != "" && !slices.Contains(*to, word) {
+			*to = append(*to, word)
+		}
+	}
+	add(&f.VisitNumbers, e.VisitNumber)
+	add(&f.EncounterIDs, e.ID)
+	add(&f.Exchanges, e.Exchange)
+	said := func(what string) {
+		if f.Sources == nil {
+			f.Sources = map[string]Source{}
+		}
+		from := Source{Kind: n.Kind, Exchange: e.Exchange}
+		if !n.SentAt.IsZero() {
+			from.At = n.SentAt.UnixMilli()
+		}
+		f.Sources[what] = from
+	}
+	take := func(to *string, from, what string) {
+		if from == "" {
+			return
+		}
+		if *to = from; what != "" {
+			said(what)
+		}
+	}
+	take(&f.Facility, e.Facility, SaidFacility)
+	take(&f.Unit, e.Unit, "")
+	take(&f.Disposition, e.Disposition, "")
+	if e.Attending != "" || len(e.SeenBy) > 0 {
+		f.Attending, f.SeenBy = e.Attending, e.SeenBy
+		said(SaidAttending)
+	}
+	if e.Class != "" {
+		f.Class, f.ClassUnsure = e.Class, e.ClassUnsure
+		said(SaidClass)
+	}
+	if len(e.Reasons) > 0 {
+		f.Reasons = e.Reasons
+		said(SaidReason)
+	}
+	if len(e.Diagnoses) > 0 {
+		f.Diagnoses = e.Diagnoses
+		said(SaidDiagnoses)
+	}
+	f.Codes = append(f.Codes, e.Codes...)
+}
+
+func (s Stay) start() time.Time {
+	if s.AdmitAt.IsZero() {
+		return s.LastEventAt
+	}
+	return s.AdmitAt
+}
