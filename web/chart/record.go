@@ -128,6 +128,10 @@ func applyRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 	if e := shown.Encounter; e != nil {
 		n.Facility, n.VisitNumber = e.Facility, e.VisitNumber
 	}
+	n.Exchange = shown.Exchange()
+	if err := tx.SaveRecordTime(ctx, n.ID, shown); err != nil {
+		return nil, err
+	}
 	if err := tx.SaveNotificationFacts(ctx, n); err != nil {
 		return nil, err
 	}
