@@ -3,9 +3,12 @@ package shapes_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"testing"
+	"time"
 
 	"carebell/db"
+	"carebell/web"
 	"carebell/web/chart"
 	"carebell/web/webtest"
 )
@@ -40,6 +43,37 @@ func TestShapesBackwards(t *testing.T) {
 	w.check(t, shapes, "viewer@clinic.example")
 }
 
+// TestDaysAreTheSameInEveryZone: what pharmacies and laboratories date by days lies on the same day for a practice in
+// Honolulu and in Guam.
+func TestDaysAreTheSameInEveryZone(t *testing.T) {
+	var days []shape
+	for _, s := range load(t) {
+		if !slices.ContainsFunc(s.Messages, func(m message) bool { return len(m.Row.Happened) != len(time.DateOnly) }) {
+			days = append(days, s)
+		}
+	}
+	if len(days) < 20 {
+		t.Fatalf("%d shapes are dated by days", len(days))
+	}
+	for _, name := range []string{"Pacific/Honolulu", "Pacific/Guam"} {
+		t.Run(name, func(t *testing.T) {
+			zone, err := time.LoadLocation(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t, func(c *web.Config) { c.Zone = zone })
+			close(w.answer)
+			for _, s := range days {
+				for i := range s.Messages {
+					w.post(t, s, i)
+				}
+			}
+			w.read(t)
+			w.check(t, days, "viewer@clinic.example")
+		})
+	}
+}
+
 // TestRebuildMakesTheSameShapes: carebell rebuild makes the very same chart again, in which all shapes hold.
 func TestRebuildMakesTheSameShapes(t *testing.T) {
 	shapes := load(t)
@@ -52,7 +86,7 @@ func TestRebuildMakesTheSameShapes(t *testing.T) {
 	}
 	w.read(t)
 	w.Stop(t)
-	d, err := db.Open(t.Context(), w.dir, db.Options{})
+	d, err := db.Open(t.Context(), w.dir, db.Options{Now: w.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,13 +42,14 @@ type shape struct {
 
 // message is one webhook and what must come of it.
 type message struct {
-	Type    string         `json:"type"`
-	When    string         `json:"when"`    // meta.when
-	Payload map[string]any `json:"payload"` // but for the patient's ids and the link
-	Source  string         `json:"source"`  // code that the sender puts on each resource of the record; "" = none
-	Record  []any          `json:"record"`  // resources, or the names of parts: the bundle is made as the sender makes it
-	Bundle  map[string]any `json:"bundle"`  // instead of a record, a bundle as it is
-	Dead    bool           `json:"dead"`    // the link has expired
+	Type     string         `json:"type"`
+	When     string         `json:"when"`     // meta.when
+	Payload  map[string]any `json:"payload"`  // but for the patient's ids and the link
+	Patients bool           `json:"patients"` // it is sent as the only one of patients[]
+	Source   string         `json:"source"`   // code that the sender puts on each resource of the record; "" = none
+	Record   []any          `json:"record"`   // resources, or the names of parts: the bundle is made as the sender makes it
+	Bundle   map[string]any `json:"bundle"`   // instead of a record, a bundle as it is
+	Dead     bool           `json:"dead"`     // the link has expired
 
 	Facts   map[string]any    `json:"facts"` // what care.Facts must say of the keys named here; see compare
 	Row     row               `json:"row"`
@@ -134,10 +135,13 @@ func (s shape) body(t *testing.T, i int, link string) []byte {
 	for k, v := range m.Payload {
 		payload[k] = v
 	}
-	b, err := json.Marshal(map[string]any{
-		"meta":    map[string]any{"messageId": s.messageID(i), "when": m.When, "type": m.Type},
-		"payload": payload,
-	})
+	body := map[string]any{"meta": map[string]any{"messageId": s.messageID(i), "when": m.When, "type": m.Type}}
+	if m.Patients {
+		body["patients"] = []any{payload}
+	} else {
+		body["payload"] = payload
+	}
+	b, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}

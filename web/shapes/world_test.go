@@ -28,6 +28,7 @@ var today = time.Date(2026, 5, 5, 15, 0, 0, 0, time.UTC)
 type world struct {
 	*webtest.Server
 	dir    string
+	now    func() time.Time
 	change func(*web.Config)
 	store  *httptest.Server
 	answer chan struct{} // closed when the store may answer
@@ -36,14 +37,18 @@ type world struct {
 	files map[string][]byte // by path; nil = the link has expired
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*web.Config)) *world {
 	t.Helper()
 	w := &world{dir: t.TempDir(), answer: make(chan struct{}), files: map[string][]byte{}}
 	w.store = httptest.NewServer(http.HandlerFunc(w.serve))
 	t.Cleanup(w.store.Close)
 	began := time.Now()
+	w.now = func() time.Time { return today.Add(time.Since(began)) }
 	w.change = func(c *web.Config) {
-		c.Now = func() time.Time { return today.Add(time.Since(began)) }
+		c.Now = w.now
+		for _, f := range change {
+			f(c)
+		}
 		c.DownloadHosts = []string{w.store.Listener.Addr().String()}
 	}
 	w.Server = webtest.StartIn(t, w.dir, w.change)
@@ -154,7 +159,10 @@ func (w *world) export(t *testing.T, b *webtest.Browser) map[string][]map[string
 	for _, line := range lines[1:] {
 		cells := map[string]string{}
 		for i, cell := range line {
-			name, _, _ := strings.Cut(lines[0][i], " (America/Chicago)")
+			name, _, zone := strings.Cut(lines[0][i], " (")
+			if !zone || strings.HasSuffix(name, "delay") || name == "Here" { // "(s)" is a unit, not a zone
+				name = lines[0][i]
+			}
 			cells[name] = cell
 		}
 		out[cells["Metriport id"]] = append(out[cells["Metriport id"]], cells)
