@@ -77,7 +77,7 @@ type row struct {
 type stay struct {
 	Notices    []int    `json:"notices"`    // numbers of its messages, from 1
 	Admitted   string   `json:"admitted"`   // time, "not sent", or "" = not looked at
-	Discharged string   `json:"discharged"` // time, "open", or "not sent": it is over, and nobody said when
+	Discharged string   `json:"discharged"` // time, "open", "not sent" = it is over, and nobody said when, or "" = it is over
 	Facility   string   `json:"facility"`
 	Shows      []string `json:"shows"`
 	Hides      []string `json:"hides"`

@@ -392,6 +392,10 @@ func (s shape) wrongStays(page *goquery.Document, notices map[string]notice) (ou
 			if !strings.Contains(low, "discharge time not sent") || strings.Contains(low, "so far") {
 				add("stay %d is over, discharge time not sent: %s", i+1, all)
 			}
+		case "":
+			if !strings.Contains(low, "discharged") || strings.Contains(low, "so far") {
+				add("stay %d is over: %s", i+1, all)
+			}
 		default:
 			if !has(want.Discharged) || strings.Contains(low, "so far") {
 				add("stay %d was discharged %s: %s", i+1, want.Discharged, hovered(li))
