@@ -450,7 +450,7 @@ func (w *world) dump(t *testing.T, d *db.DB) string {
 }
 
 func dumpTable(v db.Snapshot, out *strings.Builder, table string) error {
-	rows, err := v.QueryContext(context.Background(), "SELECT * FROM "+table+" ORDER BY 1") //nolint:gosec // our own names
+	rows, err := v.QueryContext(context.Background(), "SELECT * FROM "+table+" ORDER BY 1")
 	if err != nil {
 		return err
 	}
