@@ -40,7 +40,7 @@ type Notification struct {
 	InboxSeq     int64
 	Kind         care.Kind
 	PatientID    string
-	MessageID    string
+	MessageID    string    // what names its message alone, as in [Waiting]
 	EventAt      time.Time // as the event says it, else as its record does; of a day, its [care.Noon]
 	EventDay     bool      // EventAt is a day
 	SentAt       time.Time
@@ -122,12 +122,13 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 // [Tx.SaveNotificationFacts].
 func (tx *Tx) SaveRecordTime(ctx context.Context, id int64, f care.Facts) error {
 	var kind care.Kind
-	err := tx.row(ctx, `SELECT kind FROM notification WHERE id = ? AND (event_at IS NULL OR event_from_record)`, id).Scan(&kind)
+	var told sql.NullInt64
+	err := tx.row(ctx, `SELECT kind, coalesce(source_sent_at, sent_at) FROM notification WHERE id = ? AND (event_at IS NULL OR event_from_record)`, id).Scan(&kind, &told)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err == nil {
-		at, day := f.When(kind)
+		at, day := f.When(kind, instant(told))
 		_, err = tx.exec(ctx, `UPDATE notification SET event_at = ?2, event_day = ?3, event_from_record = ?2 IS NOT NULL WHERE id = ?1`, id, millis(at), day)
 	}
 	if err != nil {
@@ -219,6 +220,18 @@ const notificationJoins = ` LEFT JOIN patient p ON p.id = n.patient_id
 
 // Notifications lists the notifications that fit f.
 func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]Notification, error) {
+	query, args, err := f.query()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("listing notifications: %w", err)
+	}
+	return collect(rows, func(n *Notification) error { return n.scan(rows) })
+}
+
+func (f NotificationFilter) query() (string, []any, error) {
 	where, args := []string{"1"}, []any{}
 	add := func(clause string, more ...any) { where, args = append(where, clause), append(args, more...) }
 	if f.Kind != "" {
@@ -238,12 +251,15 @@ func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]No
 		add(`(n.patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`))
 			OR n.facility IN (SELECT name FROM facility WHERE name LIKE ? ESCAPE '\'))`, append(more, "%"+escapeLike(f.Text)+"%")...)
 	}
+	from := "notification n" // an exchange can be rare: without its index a page of it reads the whole table
 	switch f.Exchange {
 	case "":
 	case ExchangeNotSent:
+		from += " INDEXED BY notification_exchange_not_sent"
 		add(exchangeNotSent)
 	default:
-		add("n.exchange = ? AND n.exchange <> ''", f.Exchange) // so that its index is used
+		from += " INDEXED BY notification_exchange"
+		add("n.exchange = ? AND n.exchange <> ''", f.Exchange)
 	}
 	if f.Before > 0 {
 		add("n.id < ?", f.Before)
@@ -251,16 +267,12 @@ func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]No
 	if f.IDs != nil {
 		ids, err := json.Marshal(f.IDs)
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		add("n.id IN (SELECT value FROM json_each(?))", string(ids))
 	}
-	rows, err := s.QueryContext(ctx, `SELECT `+notificationColumns+` FROM notification n`+notificationJoins+
-		` WHERE `+strings.Join(where, " AND ")+` ORDER BY n.id DESC LIMIT ?`, append(args, f.Limit)...)
-	if err != nil {
-		return nil, fmt.Errorf("listing notifications: %w", err)
-	}
-	return collect(rows, func(n *Notification) error { return n.scan(rows) })
+	return `SELECT ` + notificationColumns + ` FROM ` + from + notificationJoins +
+		` WHERE ` + strings.Join(where, " AND ") + ` ORDER BY n.id DESC LIMIT ?`, append(args, f.Limit), nil
 }
 
 func (n *Notification) scan(rows *sql.Rows) error {
