@@ -88,15 +88,17 @@ func (tx *Tx) DropFacility(ctx context.Context, name string) error {
 	return tx.Unindex(ctx, SearchFacility, name)
 }
 
-// Waiting returns one message as the projector reads it.
-func (tx *Tx) Waiting(ctx context.Context, seq int64) (Waiting, error) {
+// Taken returns one message as the projector reads it, where it has taken it into the chart; sql.ErrNoRows where it has
+// not come so far, or could not.
+func (tx *Tx) Taken(ctx context.Context, seq int64) (Waiting, error) {
 	w := Waiting{Seq: seq}
 	var received sql.NullInt64
-	if err := tx.row(ctx, `SELECT message_id, type, received_at FROM inbox WHERE seq = ?`, seq).Scan(&w.MessageID, &w.Type, &received); err != nil {
-		return w, fmt.Errorf("reading the inbox: %w", err)
+	err := tx.row(ctx, `SELECT i.message_id, i.type, i.received_at FROM inbox i JOIN inbox_outcome o ON o.seq = i.seq WHERE i.seq = ? AND o.status = 'processed'`, seq).
+		Scan(&w.MessageID, &w.Type, &received)
+	if err != nil {
+		return w, err
 	}
 	w.ReceivedAt = instant(received)
-	var err error
 	w.Body, err = tx.Body(ctx, seq)
 	return w, err
 }

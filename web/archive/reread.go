@@ -45,7 +45,7 @@ func (a *Archive) reread(ctx context.Context) {
 			} else {
 				kept++
 			}
-			if !rest(ctx, max(time.Since(began), rereadPause)) { //nolint:forbidigo // as above
+			if !rest(ctx, max(time.Since(began), rereadPause)) {
 				return
 			}
 		}

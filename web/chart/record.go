@@ -2,7 +2,9 @@ package chart
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -56,30 +58,26 @@ func RenewRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 	if err != nil || !fresh {
 		return err
 	}
+	if d.PatientID != "" {
+		if err := tx.ForgetStatement(ctx, d.InboxSeq, d.PatientID); err != nil {
+			return err
+		}
+	}
 	if d.Purpose == db.PurposeMessage { // what the event says and what the message says are one row: both are read again
-		w, err := tx.Waiting(ctx, d.InboxSeq)
+		w, err := tx.Taken(ctx, d.InboxSeq)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil // the projector will come to it, and asks for the record itself
+		}
 		if err != nil {
 			return err
 		}
-		if d.PatientID != "" {
-			if err := tx.ForgetStatement(ctx, d.InboxSeq, d.PatientID); err != nil {
-				return err
-			}
-		}
-		m := read(w)
-		if m.status != db.StatusProcessed {
-			return nil
-		}
-		return write(ctx, tx, m)
+		return write(ctx, tx, read(w))
 	}
 	was, err := tx.ForgetFacility(ctx, d.NotificationID)
 	if err != nil {
 		return err
 	}
-	if d.PatientID != "" {
-		if err := tx.ForgetStatement(ctx, d.InboxSeq, d.PatientID); err != nil {
-			return err
-		}
+	if d.PatientID != "" { // other files of the message may be about the same patient
 		others, err := tx.RecordsOfPatient(ctx, d.InboxSeq, d.PatientID)
 		if err != nil {
 			return err

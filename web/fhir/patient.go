@@ -43,10 +43,13 @@ func (c *from) patient(id string, n *node) Patient {
 	return p
 }
 
-// birthDate is a FHIR date: a day, a month or a year. Of an instant only the day is meant.
+// birthDate is a FHIR date, a day, a month or a year, or YYYYMMDD. Of an instant only the day is meant.
 func birthDate(s string) string {
 	if day, _, ok := strings.Cut(s, "T"); ok {
 		s = day
+	}
+	if len(s) > len(compactDay) && !strings.Contains(s, "-") { // HL7 v2, with an hour
+		s = s[:len(compactDay)]
 	}
 	t := ParseTime(s)
 	if t.IsZero() || t.Precision == Instant {
