@@ -61,6 +61,7 @@ func (s *Sim) stay(j *journey, p person, class string, why complaint, path ...un
 		st.silent = saysAll
 	}
 	j.stays = append(j.stays, st.truth)
+	s.stays = append(s.stays[max(0, len(s.stays)-maxStays):], st.truth)
 	return st
 }
 
