@@ -16,6 +16,7 @@ type HealthSummary struct {
 	News     []HealthNews
 	Notes    []string // files that are being read or could not be
 	Reading  bool     // some file is being read
+	Missing  []string // sections of which nothing is recorded, beside those that stand there empty
 	From     string   // what the summary is made from, in words
 }
 
@@ -62,10 +63,16 @@ func (s HealthSection) few() int {
 	return fewRows
 }
 
+// onPaper says whether what is folded is printed all the same: nobody should call without it.
+func (s HealthSection) onPaper() bool {
+	return s.ID == "allergies" || s.ID == "medications" || s.ID == "problems"
+}
+
 // HealthRow is one thing in a section.
 type HealthRow struct {
 	ID         string // in the document
 	Name       string
+	NameFull   string // "" where Name is all of it
 	After      string // directly behind the name, in plain weight: the dose
 	Value      string // of a result or a vital sign
 	Unit       string

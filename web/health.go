@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,7 +74,8 @@ func (s *Server) healthView(patient string, h db.PatientHealth) views.HealthSumm
 		}
 		sum := db.HealthTally{New: all.New + pastAll.New, Changed: all.Changed + pastAll.Changed, Gone: all.Gone + pastAll.Gone}
 		out.News = append(out.News, newsOf(path, words.one, words.section, sum)...)
-		if optional(words.section) && len(sec.Rows)+len(sec.Past)+len(sec.Words) == 0 {
+		if !expected(words.section) && len(sec.Rows)+len(sec.Past)+len(sec.Words) == 0 {
+			out.Missing = append(out.Missing, strings.ToLower(words.title))
 			continue
 		}
 		out.Sections = append(out.Sections, sec)
@@ -104,8 +106,15 @@ func (s *Server) healthView(patient string, h db.PatientHealth) views.HealthSumm
 	return out
 }
 
-// optional says whether a section is left out where it is empty: nobody looks for it.
-func optional(section care.HealthSection) bool { return section == care.SectionProcedures }
+// expected says whether people look for a section in its own place, also where it is empty.
+func expected(section care.HealthSection) bool {
+	switch section {
+	case care.SectionAllergies, care.SectionMedications, care.SectionProblems, care.SectionResults:
+		return true
+	default:
+		return false
+	}
+}
 
 // sectionNote is what stands beside the title of a section.
 func sectionNote(section care.HealthSection, t db.HealthTally) string {
@@ -229,14 +238,15 @@ func sourceWords(e db.HealthEntry) string {
 	if n := len(e.Exchanges); n > 1 {
 		return fmt.Sprintf("%d sources", n)
 	}
-	return oneSource(e.Best.Exchange)
+	return oneSource(e.Best)
 }
 
-func oneSource(code string) string {
-	if code == "" {
-		return "file"
+// oneSource is the exchange that says something; where none is named, the stored file.
+func oneSource(s care.Said) string {
+	if s.Exchange == "" {
+		return "stored file"
 	}
-	return care.ExchangeName(code)
+	return care.ExchangeName(s.Exchange)
 }
 
 // sentDay is the day on which a file was sent, by its place in the order of files.
@@ -308,18 +318,24 @@ func (w wording) healthRow(patient, section string, e db.HealthEntry, refs db.He
 	}
 	switch e.Section {
 	case care.SectionAllergies:
+		r.When, r.WhenFull = w.day(b.At), w.full(b.At)
 		w.allergyRow(&r, e, line)
 	case care.SectionProblems:
+		r.When, r.WhenFull = w.day(b.At), w.full(b.At) // an onset stands with the words
 		w.problemRow(&r, e, line)
 	case care.SectionMedications:
-		w.medicationRow(&r, e, line)
+		w.medicationRow(&r, e, history, line)
 	case care.SectionResults, care.SectionVitals:
+		r.Name, r.NameFull = testName(r.Name)
+		if e.Section == care.SectionResults && b.Words == codeAlone(b.Code) {
+			r.After = "LOINC, its name not sent"
+		}
 		w.resultRow(&r, e, history, line)
 	case care.SectionImmunizations:
-		w.doses(&r, e, "dose")
+		w.doses(&r, e, "dose", history)
 	case care.SectionProcedures:
 		line(b.Code, unusual(b.Status))
-		w.doses(&r, e, "time")
+		w.doses(&r, e, "time", history)
 	case care.SectionEncounters:
 		w.visitRow(&r, e, line)
 	case care.SectionCareTeam:
@@ -328,9 +344,6 @@ func (w wording) healthRow(patient, section string, e db.HealthEntry, refs db.He
 	case care.SectionCoverage:
 		line(b.Plan, b.Kind, numbered("member ", b.Member))
 		line(unusual(b.Status), until(w.day(b.Until)), b.Who.Phone)
-	}
-	if len(r.More) > 0 && e.N > len(r.More) {
-		r.MoreAll = history
 	}
 	if words := othersWords(e); words != "" {
 		line(words)
@@ -437,7 +450,17 @@ func (w wording) problemRow(r *views.HealthRow, e db.HealthEntry, line func(...s
 	if day := w.day(b.Until); day != "" && care.Over(b.Status) {
 		end = "until " + day
 	}
-	line(since(w.since(b.Since)), end, unusual(b.Status), b.Code)
+	code := b.Code
+	if b.Words == codeAlone(code) { // the laboratory network sends no more
+		r.Name, r.After, code = code, "its words not sent", ""
+	}
+	line(since(w.since(b.Since)), end, unusual(b.Status), code)
+}
+
+// codeAlone is a quoted code without its system: "I10" of "ICD-10 I10".
+func codeAlone(quoted string) string {
+	_, code, _ := strings.Cut(quoted, " ")
+	return code
 }
 
 func (w wording) visitRow(r *views.HealthRow, e db.HealthEntry, line func(...string)) {
@@ -465,7 +488,7 @@ func (w wording) visitRow(r *views.HealthRow, e db.HealthEntry, line func(...str
 }
 
 // doses lists when something was done.
-func (w wording) doses(r *views.HealthRow, e db.HealthEntry, noun string) {
+func (w wording) doses(r *views.HealthRow, e db.HealthEntry, noun, history string) {
 	if e.N < 2 {
 		if e.Best.Dose != "" {
 			r.Lines = append(r.Lines, "dose "+e.Best.Dose)
@@ -480,10 +503,13 @@ func (w wording) doses(r *views.HealthRow, e db.HealthEntry, noun string) {
 		}
 		r.More = append(r.More, text)
 	}
+	if e.N > mostShort {
+		r.MoreAll = history
+	}
 }
 
 // medicationRow is one drug: how it is taken, its last fill, who ordered it.
-func (w wording) medicationRow(r *views.HealthRow, e db.HealthEntry, line func(...string)) {
+func (w wording) medicationRow(r *views.HealthRow, e db.HealthEntry, history string, line func(...string)) {
 	var fill *care.Fill
 	var last care.Said
 	if len(e.Recent) > 0 {
@@ -499,35 +525,58 @@ func (w wording) medicationRow(r *views.HealthRow, e db.HealthEntry, line func(.
 	if len(doses) > 0 {
 		line(strings.ReplaceAll(doses[0], "\n", "; "))
 	}
+	var more []string
 	if fill != nil {
 		if out, err := time.Parse(time.DateOnly, fill.RunsOut()); err == nil && !w.Now.Before(dayStart(out, w.Zone)) {
 			r.Flags = append(r.Flags, views.Flag{Text: "ran out " + w.Day(out).Date(), Tone: "warn", Help: "Computed from the day of the last fill and the days’ supply. Whether it was taken as written, or filled elsewhere, is not known"})
 		}
-		if e.N > 1 || fill.Status == "" || fill.Status == "completed" {
+		if fill.Status == "" || fill.Status == "completed" {
 			line("filled "+orMissing(w.day(last.At), "on a day that was not sent"), fill.Quantity, w.supply(*fill), numbered("fill ", fill.Number), schedule(fill.Schedule))
 		} else {
-			line(fill.Status+" at the pharmacy, not said to be filled", w.day(last.At))
+			line(fill.Status+" at the pharmacy", w.day(last.At), fill.Quantity)
 		}
-		line(contactWords("prescribed by ", fill.Prescriber), contactWords("", fill.Pharmacy))
+		more = append(more, contactWords("prescribed by ", fill.Prescriber), contactWords("at ", fill.Pharmacy))
 	}
-	if o := e.Ordered; o != nil {
-		by := contactWords("by ", o.By)
-		if fill != nil && o.By.Name == fill.Prescriber.Name {
-			by = ""
-		}
-		line(joined(" ", "ordered", w.day(o.At), by), unusual(o.Status))
-	}
-	if t := e.Taken; t != nil {
-		line(joined(" ", "taken, as was said", w.day(t.At)), unusual(t.Status), since(w.since(t.Since)))
-	}
-	if e.N > 1 {
-		r.MoreWord = several(e.N, "fill")
-		for _, s := range e.Recent[:min(len(e.Recent), mostShort)] {
-			if s.Fill != nil {
-				r.More = append(r.More, joined(" · ", orMissing(w.day(s.At), "day not sent"), s.Fill.Quantity, daysWords(s.Fill.DaysSupply), numbered("fill ", s.Fill.Number), s.Fill.Pharmacy.Name))
-			}
+	line(w.ordered(e), w.taken(e))
+	if o := e.Ordered; o != nil && (fill == nil || o.By.Name != fill.Prescriber.Name) {
+		if fill == nil {
+			line(contactWords("ordered by ", o.By))
+		} else {
+			more = append(more, contactWords("ordered by ", o.By))
 		}
 	}
+	r.More = slices.DeleteFunc(more, func(m string) bool { return m == "" })
+	for _, s := range e.Recent[:min(len(e.Recent), mostShort)] {
+		if s.Fill != nil {
+			r.More = append(r.More, joined(" · ", "filled "+orMissing(w.day(s.At), "on a day that was not sent"), s.Fill.Quantity, daysWords(s.Fill.DaysSupply), numbered("fill ", s.Fill.Number), s.Fill.Pharmacy.Name))
+		}
+	}
+	if r.MoreWord = several(e.N, "fill"); len(more) > 0 {
+		r.MoreWord += ", prescriber and pharmacy"
+	}
+	if e.N > mostShort {
+		r.MoreAll = history
+	}
+}
+
+// ordered is when a drug was last ordered, as far as that was told.
+func (w wording) ordered(e db.HealthEntry) string {
+	if e.Ordered == nil {
+		return ""
+	}
+	return joined(", ", joined(" ", "ordered", w.day(e.Ordered.At)), unusual(e.Ordered.Status))
+}
+
+// taken is when it was last said that a drug is taken.
+func (w wording) taken(e db.HealthEntry) string {
+	if e.Taken == nil {
+		return ""
+	}
+	word := "taken, as was said"
+	if care.Over(e.Taken.Status) {
+		word = "on a list of drugs taken"
+	}
+	return joined(", ", joined(" ", word, w.day(e.Taken.At)), unusual(e.Taken.Status))
 }
 
 // dayStart is when a day begins in the practice's zone.
@@ -573,8 +622,8 @@ func (w wording) resultRow(r *views.HealthRow, e db.HealthEntry, history string,
 	}
 	line(v.rangeWords, before)
 	if p := b.Panel; p != nil {
-		name := p.Name
-		if name == r.Name {
+		name, _ := testName(p.Name)
+		if strings.EqualFold(name, r.Name) {
 			name = ""
 		}
 		line(name, p.Specimen, orderedBy(p.OrderedBy), p.Laboratory)
@@ -583,6 +632,28 @@ func (w wording) resultRow(r *views.HealthRow, e db.HealthEntry, history string,
 	if e.N > 1 {
 		r.MoreWord, r.MoreAll = several(e.N, "value"), history
 	}
+}
+
+// methods is what a LOINC name says of how and in what a thing is measured.
+var methods = regexp.MustCompile(`\s*\[[^\]]*\]`)
+
+// testName shortens the name that LOINC gives a test to what people call it: "Cholesterol in HDL" for "Cholesterol in HDL
+// [Mass/volume] in Serum or Plasma". In what else than blood it was measured stays. full is "" where nothing was left out.
+func testName(name string) (short, full string) {
+	short = methods.ReplaceAllString(name, "")
+	if short == name {
+		return name, ""
+	}
+	for _, blood := range []string{" in Serum, Plasma or Blood", " in Serum or Plasma", " in Serum", " in Plasma", " in Blood"} {
+		if before, after, found := strings.Cut(short, blood); found {
+			short = before + after
+			break
+		}
+	}
+	if short = strings.TrimSpace(short); short == "" {
+		return name, ""
+	}
+	return short, name
 }
 
 func otherUnit(unit, usual string) string {

@@ -268,7 +268,7 @@ func (s *Server) healthThing(ctx context.Context, v db.Snapshot, q healthQuery) 
 
 // healthEvent puts one fill, value or dose into words.
 func (w wording) healthEvent(section care.HealthSection, s care.Said) views.HealthEvent {
-	out := views.HealthEvent{When: orMissing(w.day(s.At), "date not sent"), WhenFull: w.full(s.At), Source: oneSource(s.Exchange), File: views.FilePreview(s.File)}
+	out := views.HealthEvent{When: orMissing(w.day(s.At), "date not sent"), WhenFull: w.full(s.At), Source: oneSource(s), File: views.FilePreview(s.File)}
 	line := func(parts ...string) {
 		if text := joined(" · ", parts...); text != "" {
 			out.Lines = append(out.Lines, text)

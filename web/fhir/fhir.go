@@ -58,7 +58,7 @@ func walk(r io.Reader, t taker, only func(kind string) bool) error {
 	input := newTrimmer(r)
 	s := &stream{input: input, reader: t}
 	s.d = jsontext.NewDecoder(input, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	s.builder = builder{d: s.d, names: map[string]string{}, only: only}
+	s.builder = builder{d: s.d, names: map[string]string{}, wants: only}
 	return s.explain(s.root())
 }
 

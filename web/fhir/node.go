@@ -36,7 +36,7 @@ type builder struct {
 	nodes int
 	bytes int
 	over  bool                   // the limits were reached
-	only  func(kind string) bool // of other resources, what stands behind the type is skipped; nil = none is
+	wants func(kind string) bool // of other resources, what stands behind the type is skipped; nil = none is
 }
 
 func (b *builder) reset() { b.nodes, b.bytes, b.over = 0, 0, false }
@@ -105,7 +105,7 @@ func (b *builder) inside(n node) (node, error) {
 		}
 		kid.name = name
 		n.kids = append(n.kids, kid)
-		unwanted = name == "resourceType" && b.only != nil && !b.only(kid.text)
+		unwanted = name == "resourceType" && b.wants != nil && !b.wants(kid.text)
 	}
 	_, err := b.d.ReadToken()
 	return n, err
