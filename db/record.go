@@ -113,7 +113,7 @@ type NotificationFacts struct {
 	Facts       []byte // JSON of care.Facts
 	Facility    string // "" = leave it
 	VisitNumber string // "" = none
-	Exchange    string // code; "" = not sent
+	Exchange    string // code of the exchange the record comes from; "" = not sent
 }
 
 // SaveNotificationFacts puts what the record says into the notification.

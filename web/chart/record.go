@@ -122,9 +122,12 @@ func applyRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 	if err != nil {
 		return nil, fmt.Errorf("encoding facts: %w", err)
 	}
-	n := db.NotificationFacts{ID: d.NotificationID, Facts: raw, Exchange: mainExchange(shown)}
+	n := db.NotificationFacts{ID: d.NotificationID, Facts: raw, Exchange: shown.Exchange()}
 	if e := shown.Encounter; e != nil {
 		n.Facility, n.VisitNumber = e.Facility, e.VisitNumber
+	}
+	if err := tx.SaveRecordTime(ctx, n.ID, shown); err != nil {
+		return nil, err
 	}
 	if err := tx.SaveNotificationFacts(ctx, n); err != nil {
 		return nil, err
@@ -182,26 +185,6 @@ func summarize(purpose db.Purpose, f fhir.Facts, at stayTimes) care.Facts {
 		out.Encounter = encounter(f, at)
 	}
 	return out
-}
-
-// mainExchange is the exchange or network that a record mainly comes from: that of what people read first.
-func mainExchange(f care.Facts) string {
-	var codes []string
-	if f.Encounter != nil {
-		codes = append(codes, f.Encounter.Exchange)
-	}
-	if len(f.Fills) > 0 {
-		codes = append(codes, f.Fills[0].Exchange)
-	}
-	if len(f.Panels) > 0 {
-		codes = append(codes, f.Panels[0].Exchange)
-	}
-	for _, code := range append(codes, f.Exchanges...) {
-		if code != "" {
-			return code
-		}
-	}
-	return ""
 }
 
 func summary(f fhir.Facts) *care.Document {

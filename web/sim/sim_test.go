@@ -223,9 +223,9 @@ func eventTime(t metriport.Type, e metriport.Event) (time.Time, bool) {
 	case metriport.PatientDischarge:
 		return p.DischargeTime.Time, true
 	case metriport.PatientPharmacy:
-		return p.DispensedTime.Time, !p.DispensedTime.IsZero()
+		return p.DispensedDate.Time, !p.DispensedDate.IsZero()
 	case metriport.PatientLaboratory:
-		return p.CollectedTime.Time, !p.CollectedTime.IsZero()
+		return p.CollectedDate.Time, !p.CollectedDate.IsZero()
 	default:
 		return time.Time{}, false
 	}
