@@ -9,7 +9,7 @@ import (
 )
 
 // fillOf is the record of a fill.
-func fillOf(filled string) string {
+func dispenseFile(filled string) string {
 	return `{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"MedicationDispense","id":"d","status":"completed","medicationCodeableConcept":{"text":"Lisinopril 10 mg"}` + filled + `}}]}`
 }
 
@@ -18,7 +18,7 @@ func fillOf(filled string) string {
 // rebuild.
 func TestADayIsKeptAsItsNoon(t *testing.T) {
 	files := map[string]string{
-		recordStore + "/day": fillOf(`,"whenHandedOver":"2026-04-21"`), recordStore + "/instant": fillOf(`,"whenHandedOver":"2026-04-21T19:30:00Z"`), recordStore + "/nothing": fillOf(``),
+		recordStore + "/day": dispenseFile(`,"whenHandedOver":"2026-04-21"`), recordStore + "/instant": dispenseFile(`,"whenHandedOver":"2026-04-21T19:30:00Z"`), recordStore + "/nothing": dispenseFile(``),
 		recordStore + "/stay": `{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Encounter","id":"e","status":"finished","period":{"start":"2026-04-21T08:00:00Z","end":"2026-04-22T00:00:00Z"}}}]}`,
 	}
 	notice := func(id, kind, patient, record, more string) []byte {
