@@ -2,10 +2,12 @@ package fhir
 
 import "strings"
 
-// The extensions that are read. The first is the sender's own (contract.md); it puts it on every resource.
+// The extensions that are read. The first is the sender's own (contract.md); it puts it on every resource. By the last one
+// it says which other resources it made a resource of: references to those are left as they were.
 const (
 	extensionSource     = "https://public.metriport.com/fhir/StructureDefinition/data-source.json"
 	extensionFillNumber = "http://hl7.org/fhir/StructureDefinition/medicationdispense-fillNumber"
+	extensionRelated    = "http://hl7.org/fhir/StructureDefinition/artifact-relatedArtifact"
 )
 
 // The networks whose dates are days: they send the day as UTC midnight (contract.md).
@@ -14,7 +16,10 @@ const (
 	sourceQuest       = "QUEST"
 )
 
-const maxExtensions = 8 // of one object
+const (
+	maxExtensions = 2000 // of one object: one that was made of many names each
+	maxMembers    = 8    // of one extension
+)
 
 // extensions reads the member extension of an object and adds those that are asked for, as the node of an array. Of the
 // others, which can be of any size and shape, nothing stays.
@@ -27,7 +32,7 @@ func (b *builder) extensions(owner *node) error {
 	}
 	all := node{name: "extension", kind: '['}
 	for b.d.PeekKind() != ']' {
-		if b.d.PeekKind() != '{' || len(all.kids) == maxExtensions {
+		if b.d.PeekKind() != '{' || len(all.kids) == maxExtensions || b.nodes >= maxEntryNodes || b.bytes >= maxEntryBytes {
 			if err := b.d.SkipValue(); err != nil {
 				return err
 			}
@@ -52,7 +57,7 @@ func (b *builder) extensions(owner *node) error {
 }
 
 // extension reads one extension; wanted says whether its url is one of ours. The value, whose member may stand before the
-// url, is a short string or number: valueCoding.code, valuePositiveInt.
+// url, is a short string or number: valueCoding.code, valuePositiveInt, valueRelatedArtifact.display.
 func (b *builder) extension() (one node, wanted bool, err error) {
 	if _, err := b.d.ReadToken(); err != nil {
 		return one, false, err
@@ -70,7 +75,7 @@ func (b *builder) extension() (one node, wanted bool, err error) {
 			if err != nil {
 				return one, false, err
 			}
-			wanted = wanted || url.str() == extensionSource || url.str() == extensionFillNumber
+			wanted = wanted || url.str() == extensionSource || url.str() == extensionFillNumber || url.str() == extensionRelated
 			one.kids = append(one.kids, url)
 		case name == "valuePositiveInt" && kind == '0', name == "valueInteger" && kind == '0', name == "valueCode" && kind == '"':
 			value, err := b.short("value")
@@ -79,7 +84,13 @@ func (b *builder) extension() (one node, wanted bool, err error) {
 			}
 			one.kids = append(one.kids, value)
 		case name == "valueCoding" && kind == '{':
-			value, err := b.codingCode()
+			value, err := b.memberOf("code")
+			if err != nil {
+				return one, false, err
+			}
+			one.kids = append(one.kids, value)
+		case name == "valueRelatedArtifact" && kind == '{':
+			value, err := b.memberOf("display")
 			if err != nil {
 				return one, false, err
 			}
@@ -89,8 +100,8 @@ func (b *builder) extension() (one node, wanted bool, err error) {
 				return one, false, err
 			}
 		}
-		if len(one.kids) > maxExtensions { // the same member again and again
-			one.kids = one.kids[:maxExtensions]
+		if len(one.kids) > maxMembers { // the same member again and again
+			one.kids = one.kids[:maxMembers]
 		}
 	}
 	_, err = b.d.ReadToken()
@@ -103,29 +114,29 @@ func (b *builder) extension() (one node, wanted bool, err error) {
 	return one, wanted, err
 }
 
-// codingCode is Coding.code, under the name value.
-func (b *builder) codingCode() (node, error) {
-	code := node{name: "value", kind: 'n'}
+// memberOf is a string that is a member of an object, under the name value.
+func (b *builder) memberOf(wanted string) (node, error) {
+	value := node{name: "value", kind: 'n'}
 	if _, err := b.d.ReadToken(); err != nil {
-		return code, err
+		return value, err
 	}
 	for b.d.PeekKind() != '}' {
 		name, err := b.memberName()
 		if err != nil {
-			return code, err
+			return value, err
 		}
-		if name != "code" || b.d.PeekKind() != '"' {
+		if name != wanted || b.d.PeekKind() != '"' {
 			if err := b.d.SkipValue(); err != nil {
-				return code, err
+				return value, err
 			}
 			continue
 		}
-		if code, err = b.short("value"); err != nil {
-			return code, err
+		if value, err = b.short("value"); err != nil {
+			return value, err
 		}
 	}
 	_, err := b.d.ReadToken()
-	return code, err
+	return value, err
 }
 
 // short reads a string or number; one that is longer than a URL of ours is null.

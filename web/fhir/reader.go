@@ -22,6 +22,9 @@ type reader struct {
 	told    int               // what the results of all reports cost when written out
 	index   map[string]*known // by fullUrl, Type/id and "<n>#id"
 	words   map[string]string // short words that recur: one copy of each
+	merged  map[string]string // Type/id of a resource that the sender merged into another → that one's
+	merging int               // what merged costs
+	orders  map[string]*known // requisition → its ServiceRequest; nil where there are several
 
 	patients       []*patient
 	encounters     shelf[*encounter]
@@ -45,6 +48,8 @@ func newReader() *reader {
 		facts:          Facts{Counts: Counts{}},
 		index:          map[string]*known{},
 		words:          map[string]string{},
+		merged:         map[string]string{},
+		orders:         map[string]*known{},
 		encounters:     shelf[*encounter]{most: maxEncounters},
 		conditions:     shelf[*condition]{most: maxConditions},
 		dispenses:      shelf[*dispense]{most: maxDispenses},
@@ -123,6 +128,7 @@ func (r *reader) resource(body *node, full string) {
 		}
 	}
 	c.keep(kind, id, full, nil, body)
+	c.mergedInto(kind, id, body)
 	if exchange := c.exchange(body); exchange != "" && len(r.exchanges) < maxIdentifiers {
 		r.exchanges = c.add(r.exchanges, exchange, maxIdentifiers)
 	}
@@ -278,6 +284,12 @@ func (c *from) describe(k *known, n *node) {
 	}
 	*budget += cost
 	r.register(k)
+	if o, ok := k.item.(*order); ok && o.requisition != "" {
+		if _, several := r.orders[o.requisition]; several {
+			k = nil // which of them is meant cannot be told
+		}
+		r.orders[o.requisition] = k
+	}
 }
 
 // overhear keeps the names of people and places, for a bundle whose Encounter is gone.

@@ -88,9 +88,44 @@ func serverOf(full, kind, id string) string {
 	return base
 }
 
+// mergedInto notes which resources the sender made this one of. It names them in an extension, and changes some of the
+// references to them, but not MedicationRequest.requester, ServiceRequest.requester and locationReference.
+func (c *from) mergedInto(kind, id string, n *node) {
+	if id == "" {
+		return
+	}
+	for _, e := range n.get("extension").all() {
+		was := e.get("value").str()
+		if e.get("url").str() != extensionRelated || !strings.HasPrefix(was, kind+"/") || was == kind+"/"+id {
+			continue
+		}
+		if c.r.merging += len(was) + 100; c.r.merging > maxIndexed {
+			c.r.cut()
+			return
+		}
+		if _, ok := c.r.merged[was]; !ok {
+			c.r.merged[strings.Clone(was)] = kind + "/" + id
+		}
+	}
+}
+
 // find resolves a reference to a resource of one of the kinds, or of any where none is named; nil where the file has
-// none, or where it cannot be told which.
+// none, or where it cannot be told which. A resource that was merged into another is that one.
 func (r *reader) find(to ref, kinds ...string) *known {
+	k := r.look(to, kinds...)
+	for hops := 0; k == nil && hops < 3; hops++ {
+		kind, id := tail(to.to)
+		into := r.merged[kind+"/"+id]
+		if into == "" {
+			break
+		}
+		to = ref{to: into}
+		k = r.look(to, kinds...)
+	}
+	return k
+}
+
+func (r *reader) look(to ref, kinds ...string) *known {
 	fits := func(key string) *known {
 		k := r.index[key]
 		if k == nil || k.unclear {
