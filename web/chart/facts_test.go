@@ -61,15 +61,15 @@ func TestTheEncounterOfANoticeIsTheOneOfItsTimes(t *testing.T) {
 		file         []string
 		want         string // the reason
 	}{
-		"of one id, the one that began then":                       {"patient.discharge", admit("2026-11-18T08:20:00Z") + `,"dischargeTimestamp":"2026-11-18T12:10:00Z"`, []string{session("16", "first"), session("18", "second"), session("20", "third")}, "second"},
-		"by the discharge alone":                                   {"patient.discharge", `,"dischargeTimestamp":"2026-11-16T12:00:00Z"`, []string{session("16", "first"), session("18", "second"), session("20", "third")}, "first"},
-		"the one that was running":                                 {"patient.admit", admit("2026-11-18T10:30:00Z"), []string{session("16", "first"), session("18", "second")}, "second"},
-		"without a period before another day":                      {"patient.admit", admit("2026-11-22T08:00:00Z"), []string{session("16", "first"), session("18", "second"), encounter("e", "unknown", "", "", "timeless")}, "timeless"},
-		"the notice says nothing: the finished one, not the later": {"patient.discharge", "", []string{session("16", "first"), encounter("e", "in-progress", "2026-11-20T08:00:00Z", "", "later")}, "first"},
-		"none of its times: the later of the finished ones":        {"patient.admit", admit("2026-11-01T08:00:00Z"), []string{session("16", "first"), session("18", "second")}, "second"},
-		"of other ids, too, the one of its times":                  {"patient.admit", admit("2026-11-16T08:00:00Z"), []string{encounter("other", "finished", "2026-11-20T08:00:00Z", "2026-11-20T09:00:00Z", "other"), session("16", "first")}, "first"},
-		"of other ids, else the latest":                            {"patient.admit", "", []string{encounter("other", "in-progress", "2026-11-20T08:00:00Z", "", "other"), session("16", "first")}, "other"},
-		"another patient's never":                                  {"patient.admit", admit("2026-11-16T08:00:00Z"), []string{resource("BAMBOO", "Patient", "a", ""), resource("BAMBOO", "Patient", "b", ""), resource("BAMBOO", "Condition", "c", `,"subject":{"reference":"Patient/a"}`), resource("BAMBOO", "Condition", "d", `,"subject":{"reference":"Patient/a"}`), resource("BAMBOO", "Encounter", "e", `,"subject":{"reference":"Patient/b"},"reasonCode":[{"text":"b's"}]`)}, ""},
+		"of one id, the one that began then":                {"patient.discharge", admit("2026-11-18T08:20:00Z") + `,"dischargeTimestamp":"2026-11-18T12:10:00Z"`, []string{session("16", "first"), session("18", "second"), session("20", "third")}, "second"},
+		"by the discharge alone":                            {"patient.discharge", `,"dischargeTimestamp":"2026-11-16T12:00:00Z"`, []string{session("16", "first"), session("18", "second"), session("20", "third")}, "first"},
+		"the one that was running":                          {"patient.admit", admit("2026-11-18T10:30:00Z"), []string{session("16", "first"), session("18", "second")}, "second"},
+		"without a period before another day":               {"patient.admit", admit("2026-11-22T08:00:00Z"), []string{session("16", "first"), session("18", "second"), encounter("e", "unknown", "", "", "timeless")}, "timeless"},
+		"the notice says nothing: the later of two stays":   {"patient.discharge", "", []string{session("16", "first"), encounter("e", "in-progress", "2026-11-20T08:00:00Z", "", "later")}, "later"},
+		"none of its times: the later of the finished ones": {"patient.admit", admit("2026-11-01T08:00:00Z"), []string{session("16", "first"), session("18", "second")}, "second"},
+		"of other ids, too, the one of its times":           {"patient.admit", admit("2026-11-16T08:00:00Z"), []string{encounter("other", "finished", "2026-11-20T08:00:00Z", "2026-11-20T09:00:00Z", "other"), session("16", "first")}, "first"},
+		"of other ids, else the latest":                     {"patient.admit", "", []string{encounter("other", "in-progress", "2026-11-20T08:00:00Z", "", "other"), session("16", "first")}, "other"},
+		"another patient's never":                           {"patient.admit", admit("2026-11-16T08:00:00Z"), []string{resource("BAMBOO", "Patient", "a", ""), resource("BAMBOO", "Patient", "b", ""), resource("BAMBOO", "Condition", "c", `,"subject":{"reference":"Patient/a"}`), resource("BAMBOO", "Condition", "d", `,"subject":{"reference":"Patient/a"}`), resource("BAMBOO", "Encounter", "e", `,"subject":{"reference":"Patient/b"},"reasonCode":[{"text":"b's"}]`)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 {

@@ -1,0 +1,28 @@
+package sim
+
+import (
+	"slices"
+	"time"
+)
+
+// Stay is what really happened, as the one who made it up knows it, and what was sent of it.
+type Stay struct {
+	PatientID  string
+	Facility   string    // the hospital's own name
+	Spellings  []string  // how the exchanges spell it, in the order in which they told
+	Admitted   time.Time // when the patient came: UTC; never zero once something was told
+	Discharged time.Time // when the patient left; zero while they are there
+	Ended      bool      // at least one discharge was sent, with a time or without
+	MessageIDs []string  // of its admits, transfers and discharges, in the order in which they were sent
+	Encounters []string  // Encounter.id behind each of them
+	Summaries  []string  // message ids of its discharge summaries
+}
+
+// told adds a notice of the stay.
+func (t *Stay) told(m Message, encounter, spelling string) {
+	t.MessageIDs = append(t.MessageIDs, m.ID)
+	t.Encounters = append(t.Encounters, encounter)
+	if !slices.Contains(t.Spellings, spelling) {
+		t.Spellings = append(t.Spellings, spelling)
+	}
+}
