@@ -2,12 +2,10 @@ package fhir
 
 import "strings"
 
-// The extensions that are read. The first is the sender's own (contract.md); it puts it on every resource. By the last one
-// it says which other resources it made a resource of: references to those are left as they were.
+// The extensions that are read. The first is the sender's own (contract.md); it puts it on every resource.
 const (
 	extensionSource     = "https://public.metriport.com/fhir/StructureDefinition/data-source.json"
 	extensionFillNumber = "http://hl7.org/fhir/StructureDefinition/medicationdispense-fillNumber"
-	extensionRelated    = "http://hl7.org/fhir/StructureDefinition/artifact-relatedArtifact"
 )
 
 // The networks whose dates are days: they send the day as UTC midnight (contract.md).
@@ -16,10 +14,7 @@ const (
 	sourceQuest       = "QUEST"
 )
 
-const (
-	maxExtensions = 2000 // of one object: one that was made of many names each
-	maxMembers    = 8    // of one extension
-)
+const maxExtensions = 8 // of one object
 
 // extensions reads the member extension of an object and adds those that are asked for, as the node of an array. Of the
 // others, which can be of any size and shape, nothing stays.
@@ -30,9 +25,9 @@ func (b *builder) extensions(owner *node) error {
 	if _, err := b.d.ReadToken(); err != nil {
 		return err
 	}
-	all := node{name: "extension", kind: '['}
+	all, traces := node{name: "extension", kind: '['}, node{name: tracesOf, kind: '['}
 	for b.d.PeekKind() != ']' {
-		if b.d.PeekKind() != '{' || len(all.kids) == maxExtensions || b.nodes >= maxEntryNodes || b.bytes >= maxEntryBytes {
+		if b.d.PeekKind() != '{' || len(all.kids) == maxExtensions || len(traces.kids) == maxTraces {
 			if err := b.d.SkipValue(); err != nil {
 				return err
 			}
@@ -42,16 +37,22 @@ func (b *builder) extensions(owner *node) error {
 		if err != nil {
 			return err
 		}
-		if wanted {
+		switch {
+		case !wanted:
+		case one.get("url").str() == extensionRelated:
+			traces.kids = append(traces.kids, one)
+		default:
 			all.kids = append(all.kids, one)
 		}
 	}
 	if _, err := b.d.ReadToken(); err != nil {
 		return err
 	}
-	if len(all.kids) > 0 {
-		b.nodes++
-		owner.kids = append(owner.kids, all)
+	for _, found := range []node{all, traces} {
+		if len(found.kids) > 0 {
+			b.nodes++
+			owner.kids = append(owner.kids, found)
+		}
 	}
 	return nil
 }
@@ -84,13 +85,13 @@ func (b *builder) extension() (one node, wanted bool, err error) {
 			}
 			one.kids = append(one.kids, value)
 		case name == "valueCoding" && kind == '{':
-			value, err := b.memberOf("code")
+			value, err := b.only("code")
 			if err != nil {
 				return one, false, err
 			}
 			one.kids = append(one.kids, value)
 		case name == "valueRelatedArtifact" && kind == '{':
-			value, err := b.memberOf("display")
+			value, err := b.only("display")
 			if err != nil {
 				return one, false, err
 			}
@@ -100,8 +101,8 @@ func (b *builder) extension() (one node, wanted bool, err error) {
 				return one, false, err
 			}
 		}
-		if len(one.kids) > maxMembers { // the same member again and again
-			one.kids = one.kids[:maxMembers]
+		if len(one.kids) > maxExtensions { // the same member again and again
+			one.kids = one.kids[:maxExtensions]
 		}
 	}
 	_, err = b.d.ReadToken()
@@ -114,29 +115,29 @@ func (b *builder) extension() (one node, wanted bool, err error) {
 	return one, wanted, err
 }
 
-// memberOf is a string that is a member of an object, under the name value.
-func (b *builder) memberOf(wanted string) (node, error) {
-	value := node{name: "value", kind: 'n'}
+// only is one member of an object, under the name value.
+func (b *builder) only(member string) (node, error) {
+	code := node{name: "value", kind: 'n'}
 	if _, err := b.d.ReadToken(); err != nil {
-		return value, err
+		return code, err
 	}
 	for b.d.PeekKind() != '}' {
 		name, err := b.memberName()
 		if err != nil {
-			return value, err
+			return code, err
 		}
-		if name != wanted || b.d.PeekKind() != '"' {
+		if name != member || b.d.PeekKind() != '"' {
 			if err := b.d.SkipValue(); err != nil {
-				return value, err
+				return code, err
 			}
 			continue
 		}
-		if value, err = b.short("value"); err != nil {
-			return value, err
+		if code, err = b.short("value"); err != nil {
+			return code, err
 		}
 	}
 	_, err := b.d.ReadToken()
-	return value, err
+	return code, err
 }
 
 // short reads a string or number; one that is longer than a URL of ours is null.

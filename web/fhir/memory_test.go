@@ -168,7 +168,7 @@ func TestWhateverGrowsWithoutLimitIsReadInLittleMemory(t *testing.T) {
 		"many requisitions": chunks(bundleHead, n, func(i int) string {
 			var b strings.Builder
 			for k := range 300 {
-				b.WriteString(entryText(fmt.Sprintf(`{"resourceType":"ServiceRequest","id":"s%d-%d","requisition":{"value":"r%d-%d"},"code":{"text":"Panel"},"padding":"%s"}`, i, k, i, k, strings.Repeat("x", 100))))
+				b.WriteString(entryText(fmt.Sprintf(`{"resourceType":"ServiceRequest","id":"s%d-%d","requisition":{"system":"requisition","value":"r%d-%d"},"code":{"text":"Panel"},"padding":"%s"}`, i, k, i, k, strings.Repeat("x", 100))))
 			}
 			return b.String()
 		}, `]}`),

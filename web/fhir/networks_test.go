@@ -429,7 +429,7 @@ func TestReferencesToWhatTheSenderMergedAreFollowed(t *testing.T) {
 }
 
 // TestReportsOfOneRequisition: of the orders of a requisition the sender leaves one, and the reports' references to the
-// others lead nowhere. Who ordered is known of all of them; what the panel is called only where it can be but one.
+// others lead nowhere. Who ordered is known of all of them; what the panel is called not where it was seen to be several.
 func TestReportsOfOneRequisition(t *testing.T) {
 	report := func(id, order, code, display string) string {
 		return of("QUEST", "DiagnosticReport", id, fmt.Sprintf(`,"identifier":[{"system":"https://questdiagnostics.com/identifier/accession","value":"A1"},{"system":"https://questdiagnostics.com/identifier/requisition","value":"R1"}],
@@ -443,9 +443,9 @@ func TestReportsOfOneRequisition(t *testing.T) {
 		codes string
 		want  map[string]string // report → name
 	}{
-		"one order by its code":         {cpt, map[string]string{"r1": "LIPID PANEL", "r2": "LIPID PANEL", "r3": "Panel of its own"}},
-		"two orders by their codes":     {cpt + "," + other, map[string]string{"r1": "LIPID PANEL", "r2": "Cholesterol in words", "r3": "Panel of its own"}},
-		"orders without a code of ours": {laboratoryProcedure, map[string]string{"r1": "LIPID PANEL", "r2": "Cholesterol in words", "r3": "Panel of its own"}},
+		"one order by its code":     {cpt, map[string]string{"r1": "LIPID PANEL", "r2": "LIPID PANEL", "r3": "Panel of its own"}},
+		"two orders by their codes": {cpt + "," + other, map[string]string{"r1": "LIPID PANEL", "r2": "Cholesterol in words", "r3": "Panel of its own"}},
+		"an order without a code":   {laboratoryProcedure, map[string]string{"r1": "LIPID PANEL", "r2": "LIPID PANEL", "r3": "Panel of its own"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resources := ordered(`{"text":"LIPID PANEL","coding":[` + c.codes + `]}`)
@@ -463,7 +463,7 @@ func TestReportsOfOneRequisition(t *testing.T) {
 		})
 	}
 	two := readAnyOrder(t, report("r1", "gone", "1-1", ""), result("r1", "1-1", "TRIGLYCERIDES"),
-		of("QUEST", "ServiceRequest", "a", `,"requisition":{"value":"R1"},"code":{"text":"A"}`), of("QUEST", "ServiceRequest", "b", `,"requisition":{"value":"R1"},"code":{"text":"B"}`), of("QUEST", "ServiceRequest", "c", `,"requisition":{"value":"R1"},"code":{"text":"C"}`))
+		of("QUEST", "ServiceRequest", "a", `,"requisition":{"system":"http://questdiagnostics.com/requisition-number","value":"R1"},"code":{"text":"A"}`), of("QUEST", "ServiceRequest", "b", `,"requisition":{"system":"http://questdiagnostics.com/requisition-number","value":"R1"},"code":{"text":"B"}`), of("QUEST", "ServiceRequest", "c", `,"requisition":{"system":"http://questdiagnostics.com/requisition-number","value":"R1"},"code":{"text":"C"}`))
 	if r := two.Reports[0]; r.OrderID != "" || r.Name != "1-1" || !r.OneTest {
 		t.Errorf("of several orders of one requisition: %q, %q", r.OrderID, r.Name)
 	}

@@ -21,10 +21,8 @@ type reader struct {
 	asides  int               // what resources of other types cost in it
 	told    int               // what the results of all reports cost when written out
 	index   map[string]*known // by fullUrl, Type/id and "<n>#id"
+	folded  map[string]*known // by the Type/id of what was folded into it, and orders by their requisition
 	words   map[string]string // short words that recur: one copy of each
-	merged  map[string]string // Type/id of a resource that the sender merged into another → that one's
-	merging int               // what merged costs
-	orders  map[string]*known // requisition → its ServiceRequest; nil where there are several
 
 	patients       []*patient
 	encounters     shelf[*encounter]
@@ -47,9 +45,8 @@ func newReader() *reader {
 	return &reader{
 		facts:          Facts{Counts: Counts{}},
 		index:          map[string]*known{},
+		folded:         map[string]*known{},
 		words:          map[string]string{},
-		merged:         map[string]string{},
-		orders:         map[string]*known{},
 		encounters:     shelf[*encounter]{most: maxEncounters},
 		conditions:     shelf[*condition]{most: maxConditions},
 		dispenses:      shelf[*dispense]{most: maxDispenses},
@@ -128,7 +125,6 @@ func (r *reader) resource(body *node, full string) {
 		}
 	}
 	c.keep(kind, id, full, nil, body)
-	c.mergedInto(kind, id, body)
 	if exchange := c.exchange(body); exchange != "" && len(r.exchanges) < maxIdentifiers {
 		r.exchanges = c.add(r.exchanges, exchange, maxIdentifiers)
 	}
@@ -284,12 +280,7 @@ func (c *from) describe(k *known, n *node) {
 	}
 	*budget += cost
 	r.register(k)
-	if o, ok := k.item.(*order); ok && o.requisition != "" {
-		if _, several := r.orders[o.requisition]; several {
-			k = nil // which of them is meant cannot be told
-		}
-		r.orders[o.requisition] = k
-	}
+	c.absorb(k, n)
 }
 
 // overhear keeps the names of people and places, for a bundle whose Encounter is gone.

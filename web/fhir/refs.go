@@ -88,44 +88,17 @@ func serverOf(full, kind, id string) string {
 	return base
 }
 
-// mergedInto notes which resources the sender made this one of. It names them in an extension, and changes some of the
-// references to them, but not MedicationRequest.requester, ServiceRequest.requester and locationReference.
-func (c *from) mergedInto(kind, id string, n *node) {
-	if id == "" {
-		return
-	}
-	for _, e := range n.get("extension").all() {
-		was := e.get("value").str()
-		if e.get("url").str() != extensionRelated || !strings.HasPrefix(was, kind+"/") || was == kind+"/"+id {
-			continue
-		}
-		if c.r.merging += len(was) + 100; c.r.merging > maxIndexed {
-			c.r.cut()
-			return
-		}
-		if _, ok := c.r.merged[was]; !ok {
-			c.r.merged[strings.Clone(was)] = kind + "/" + id
-		}
-	}
-}
-
 // find resolves a reference to a resource of one of the kinds, or of any where none is named; nil where the file has
-// none, or where it cannot be told which. A resource that was merged into another is that one.
+// none, or where it cannot be told which.
 func (r *reader) find(to ref, kinds ...string) *known {
-	k := r.look(to, kinds...)
-	for hops := 0; k == nil && hops < 3; hops++ {
-		kind, id := tail(to.to)
-		into := r.merged[kind+"/"+id]
-		if into == "" {
-			break
-		}
-		to = ref{to: into}
-		k = r.look(to, kinds...)
+	if k := r.direct(to, kinds...); k != nil {
+		return k
 	}
-	return k
+	return r.foldedInto(to.to, kinds...)
 }
 
-func (r *reader) look(to ref, kinds ...string) *known {
+// direct is find for what is in the file under its own name.
+func (r *reader) direct(to ref, kinds ...string) *known {
 	fits := func(key string) *known {
 		k := r.index[key]
 		if k == nil || k.unclear {

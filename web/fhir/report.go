@@ -37,7 +37,6 @@ type report struct {
 	subject, during ref
 	performer       ref
 	orders          []ref
-	requisitions    []string
 	specimens       []ref
 	results         []ref
 	section         string // the code that makes it a section of a summary, or its first
@@ -72,11 +71,7 @@ func (c *from) report(id string, n *node, listed bool) *report {
 		orders: c.refs(n.get("basedOn"), maxIdentifiers), specimens: c.refs(n.get("specimen"), maxIdentifiers),
 		results: c.refs(n.get("result"), maxResults), listed: listed,
 	}
-	for i, e := range n.get("identifier").all() {
-		if i < maxIdentifiers && strings.Contains(strings.ToLower(e.get("system").str()), "requisition") {
-			f.requisitions = c.add(f.requisitions, c.take(e.get("value"), maxID), maxIdentifiers)
-		}
-	}
+	f.orders = append(f.orders, c.byRequisition(n.get("identifier"))...)
 	f.section = c.sectionCode(n.get("code"))
 	if f.Conclusion == "" {
 		f.Conclusion = strings.Join(c.concepts(n.get("conclusionCode"), maxIdentifiers), "\n")
@@ -172,21 +167,13 @@ func (r *reader) ordered(f *report) {
 	}
 }
 
-// orderOf is the order of a report. The sender makes one order of all of a requisition and leaves the other reports'
-// references to what is gone: their order is the one of the requisition, but sure, what it is called, only where it is
-// seen to be no more than one.
+// orderOf is the order of a report. One that is found by its requisition alone can be what the sender made of several; sure
+// is false where its codes show that it is, and then it does not say what this report is called.
 func (r *reader) orderOf(f *report) (k *known, sure bool) {
 	for _, to := range f.orders {
 		if k := r.find(to, "ServiceRequest"); k != nil {
-			if _, ok := k.item.(*order); ok {
-				return k, true
-			}
-		}
-	}
-	for _, number := range f.requisitions {
-		if k := r.orders[number]; k != nil {
-			if order, ok := k.item.(*order); ok {
-				return k, order.single
+			if o, ok := k.item.(*order); ok {
+				return k, !o.several || r.direct(to, "ServiceRequest") != nil
 			}
 		}
 	}
@@ -230,8 +217,7 @@ func (f *report) isNotPerformed() bool {
 type order struct {
 	requester        ref
 	sites, specimens []ref
-	requisition      string
-	single           bool // its codes are those of one order: the sender keeps those of all that it made it of
+	several          bool // it has several codes of one system: the sender keeps those of all orders that it made it of
 }
 
 // order reads a ServiceRequest: what was ordered in the words of who ordered it, and by whom. A coding is no such words:
@@ -240,19 +226,16 @@ func (c *from) order(k *known, n *node) {
 	k.label = c.line(n.get("code", "text"))
 	o := &order{
 		requester: c.ref(n.get("requester")), specimens: c.refs(n.get("specimen"), maxResults), sites: c.refs(n.get("locationReference"), maxResults),
-		requisition: c.take(n.get("requisition", "value"), maxID),
 	}
 	codes := map[string]string{}
-	several := false
 	for i, coding := range n.get("code", "coding").all() {
 		system, code := coding.get("system").str(), coding.get("code").str()
 		if code == "" || code == snomedLaboratory {
 			continue
 		}
-		several = several || i >= maxCodings || codes[system] != "" && codes[system] != code
+		o.several = o.several || i >= maxCodings || codes[system] != "" && codes[system] != code
 		codes[system] = code
 	}
-	o.single = len(codes) > 0 && !several
 	if k.label == "" {
 		for _, coding := range n.get("code", "coding").all() {
 			if coding.get("code").str() != snomedLaboratory {
