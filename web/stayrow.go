@@ -45,6 +45,9 @@ func (s *Server) stayRow(st db.Stay) views.StayRow {
 			Discharged: clock.At(unixMilli(a.DischargeAt)), Ended: a.Ended, Notices: len(a.MessageIDs), IDs: append(a.VisitNumbers, a.EncounterIDs...),
 		})
 	}
+	if len(f.Accounts) == 0 && len(f.EncounterIDs) > 1 {
+		row.Encounters = f.EncounterIDs
+	}
 	for _, j := range f.Joined {
 		row.Joined = append(row.Joined, joinWords[j])
 	}
