@@ -129,18 +129,18 @@ func TestAFileThatHoldsNothingIsReadAllTheSame(t *testing.T) {
 	}
 }
 
-// fillOf is a fill in the pharmacy network's shape.
-func fillOf(id, drug, at, more string) string {
+// filledAt is a fill in the pharmacy network's shape.
+func filledAt(id, drug, at, more string) string {
 	return resource("SURESCRIPTS", "MedicationDispense", id, fmt.Sprintf(`,"status":"completed","medicationCodeableConcept":{"text":%q},"whenHandedOver":%q,"quantity":{"value":30,"unit":"Tablet"},
 		"performer":[{"actor":{"display":"Sample Street Pharmacy"}}]%s`, drug, at, more))
 }
 
 func TestFactsOfFills(t *testing.T) {
 	n := shownOf(t, "patient.pharmacy", "", bundleOf(
-		fillOf("a", "Lisinopril  10 MG", "2026-11-20T00:00:00.000Z", `,"daysSupply":{"value":2,"unit":"wk"},"authorizingPrescription":[{"reference":"MedicationRequest/r"}]`),
-		fillOf("b", "lisinopril 10 mg", "2026-11-20T00:00:00.000Z", ""), // the same again
-		strings.Replace(fillOf("c", "Lisinopril 10 MG", "2026-11-20T00:00:00.000Z", ""), `"value":30`, `"value":90`, 1),
-		strings.Replace(fillOf("d", "Aspirin", "2026-11-21T00:00:00.000Z", `,"daysSupply":{"value":3,"unit":"month"}`), `"completed"`, `"declined"`, 1),
+		filledAt("a", "Lisinopril  10 MG", "2026-11-20T00:00:00.000Z", `,"daysSupply":{"value":2,"unit":"wk"},"authorizingPrescription":[{"reference":"MedicationRequest/r"}]`),
+		filledAt("b", "lisinopril 10 mg", "2026-11-20T00:00:00.000Z", ""), // the same again
+		strings.Replace(filledAt("c", "Lisinopril 10 MG", "2026-11-20T00:00:00.000Z", ""), `"value":30`, `"value":90`, 1),
+		strings.Replace(filledAt("d", "Aspirin", "2026-11-21T00:00:00.000Z", `,"daysSupply":{"value":3,"unit":"month"}`), `"completed"`, `"declined"`, 1),
 		resource("SURESCRIPTS", "MedicationRequest", "r", `,"authoredOn":"2026-11-19T00:00:00.000Z","requester":{"display":"Robin Prescriber"},"dispenseRequest":{"numberOfRepeatsAllowed":3}`),
 	))
 	pharmacy := care.Contact{Name: "Sample Street Pharmacy"}
@@ -160,7 +160,7 @@ func TestFactsOfFills(t *testing.T) {
 func TestOfHundredsOfFillsANoticeHasTheNewest(t *testing.T) {
 	var all []string
 	for i := range 300 {
-		all = append(all, fillOf(fmt.Sprint("f", i), fmt.Sprint("Drug ", i%40), fmt.Sprintf("2026-%02d-%02dT00:00:00.000Z", 1+i%10, 1+i/12), ""))
+		all = append(all, filledAt(fmt.Sprint("f", i), fmt.Sprint("Drug ", i%40), fmt.Sprintf("2026-%02d-%02dT00:00:00.000Z", 1+i%10, 1+i/12), ""))
 	}
 	n := shownOf(t, "patient.pharmacy", "", bundleOf(all...))
 	if len(n.Facts.Fills) != 20 || n.Facts.MoreFills != 280 {

@@ -61,6 +61,7 @@ func (s *Sim) stay(j *journey, p person, class string, why complaint, path ...un
 		st.silent = saysAll
 	}
 	j.stays = append(j.stays, st.truth)
+	s.stays = append(s.stays[max(0, len(s.stays)-maxStays):], st.truth)
 	return st
 }
 
@@ -96,8 +97,8 @@ func (st *stay) begin(happened time.Time) {
 func (st *stay) end(happened time.Time) {
 	st.discharged = happened
 	if !st.documented {
-		if st.discharged = minute(happened); st.discharged.Before(st.admitted) {
-			st.discharged = st.admitted
+		if st.discharged = minute(happened); !st.discharged.After(st.admitted) {
+			st.discharged = happened.Truncate(time.Second)
 		}
 	}
 	st.truth.Ended = true

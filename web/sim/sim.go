@@ -44,6 +44,7 @@ type Sim struct {
 	deck      []card                                   // what Next plays before it shuffles again
 	turn      int                                      // counts up, for cards that take turns
 	hands     int                                      // how often the cards were shuffled, for cards that differ from hand to hand
+	stays     []*Stay                                  // that were told of, in truth, the newest
 	lastly    map[metriport.Type]int                   // the turn of the last live message of a type
 	converted bool                                     // every journey is told in the converters' shape
 	collect   func(url string, c content, seed uint64) // what is told of each link, nil where nobody asks

@@ -26,3 +26,23 @@ func (t *Stay) told(m Message, encounter, spelling string) {
 		t.Spellings = append(t.Spellings, spelling)
 	}
 }
+
+// maxStays is how many stays the truth is kept of.
+const maxStays = 2_000
+
+// Stays returns the truth of the stays that were told of so far, by [Sim.Backlog], [Sim.Next] and samples: the newest
+// two thousand. One that is not Ended is open by the story, and its journey goes on in Next.
+func (s *Sim) Stays() []Stay {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Stay
+	for _, t := range s.stays {
+		if len(t.MessageIDs) > 0 {
+			c := *t
+			c.Spellings, c.MessageIDs = slices.Clone(t.Spellings), slices.Clone(t.MessageIDs)
+			c.Encounters, c.Summaries = slices.Clone(t.Encounters), slices.Clone(t.Summaries)
+			out = append(out, c)
+		}
+	}
+	return out
+}
