@@ -40,7 +40,7 @@ type Notification struct {
 	InboxSeq     int64
 	Kind         care.Kind
 	PatientID    string
-	MessageID    string
+	MessageID    string    // what names its message alone, as in [Waiting]
 	EventAt      time.Time // as the event says it, else as its record does; of a day, its [care.Noon]
 	EventDay     bool      // EventAt is a day
 	SentAt       time.Time

@@ -100,7 +100,7 @@ func (w wording) text(n db.Notification) rowText {
 	if n.Test {
 		t.flag("test event", "plain", "Sent from Metriport's dashboard to try the connection")
 	}
-	if n.TwinOf != 0 {
+	if n.TwinOf != 0 && !n.Test { // test events say the same every time
 		t.flag("sent again as a new message", "plain", "The same event came earlier under another message id")
 	}
 	return t

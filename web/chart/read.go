@@ -170,7 +170,7 @@ func (r *reading) add(e metriport.Envelope, patient metriport.Patient, p *metrip
 		return err
 	}
 	n := db.Notification{
-		ID: id, InboxSeq: r.Seq, Kind: kind, PatientID: string(patient.ID), MessageID: e.MessageID,
+		ID: id, InboxSeq: r.Seq, Kind: kind, PatientID: string(patient.ID), MessageID: r.MessageID,
 		SentAt: e.When, ReceivedAt: r.ReceivedAt, Test: e.Test, Moves: []care.Move{},
 	}
 	if p != nil {
@@ -179,7 +179,7 @@ func (r *reading) add(e metriport.Envelope, patient metriport.Patient, p *metrip
 	happened := firstKnown(n.EventAt, e.When, r.ReceivedAt)
 	r.patients = append(r.patients, db.PatientStatement{
 		ID: n.PatientID, ExternalID: string(patient.ExternalID), Aliases: aliases(patient.AdditionalIDs),
-		SentAt: e.When, MessageID: e.MessageID, EventAt: happened, EventDay: n.EventDay,
+		SentAt: e.When, MessageID: r.MessageID, EventAt: happened, EventDay: n.EventDay,
 	})
 	if notifies {
 		r.notifications = append(r.notifications, n)

@@ -69,7 +69,7 @@ func (r *records) close(t *testing.T) {
 func (r *records) receive(t *testing.T, body []byte) {
 	t.Helper()
 	e := metriport.ReadEnvelope(body)
-	if _, err := r.inbox.Append(context.Background(), db.Received{MessageID: e.MessageID, RequestID: e.RequestID, Type: e.Type, SentAt: e.When, KeyID: "k", Body: body}); err != nil {
+	if _, err := r.inbox.Append(context.Background(), db.Received{MessageID: e.MessageID, Shared: e.Shared, RequestID: e.RequestID, Type: e.Type, SentAt: e.When, KeyID: "k", Body: body}); err != nil {
 		t.Fatal(err)
 	}
 }
