@@ -46,6 +46,7 @@ type DB struct {
 	brokenBy   error
 
 	statements atomic.Int64
+	asked      func(query string, args []any) // called with each query of a reader; nil but in tests
 
 	committed func() // called after each commit that people may see
 }
@@ -345,20 +346,27 @@ func (tx *Tx) row(ctx context.Context, query string, args ...any) *sql.Row {
 
 // Snapshot is one consistent view of the database, read from the read-only pool.
 type Snapshot struct {
-	tx         *sql.Tx
-	statements *atomic.Int64
+	tx *sql.Tx
+	db *DB
 }
 
 // QueryContext runs a query in this view.
 func (s Snapshot) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s.statements.Add(1)
+	s.count(query, args)
 	return s.tx.QueryContext(ctx, query, args...)
 }
 
 // QueryRowContext runs a query for one row in this view.
 func (s Snapshot) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	s.statements.Add(1)
+	s.count(query, args)
 	return s.tx.QueryRowContext(ctx, query, args...)
+}
+
+func (s Snapshot) count(query string, args []any) {
+	s.db.statements.Add(1)
+	if s.db.asked != nil {
+		s.db.asked(query, args)
+	}
 }
 
 // Statements counts the SQL statements that ran since the start, but for those that begin and end a transaction.
@@ -372,7 +380,7 @@ func (d *DB) Read(ctx context.Context, f func(s Snapshot) error) error {
 		return err
 	}
 	defer func() { _ = t.Rollback() }()
-	return f(Snapshot{t, &d.statements})
+	return f(Snapshot{t, d})
 }
 
 // watch marks the database as broken when err says that the disk failed.

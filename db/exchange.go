@@ -14,6 +14,7 @@ const exchangeNotSent = `n.exchange = '' AND n.facts <> ''` // as the index noti
 // [ExchangeNotSent] at the end where there are records that do not say it. Each code costs one look into an index,
 // however many notifications have it.
 func (s Snapshot) Exchanges(ctx context.Context, most int) ([]string, error) {
+	//nolint:sqlclosecheck // collect closes them
 	rows, err := s.QueryContext(ctx, `WITH RECURSIVE code (x, n) AS (
 			SELECT (SELECT exchange FROM notification WHERE exchange <> '' ORDER BY exchange LIMIT 1), 1
 			UNION ALL

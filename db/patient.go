@@ -143,7 +143,7 @@ var sources = func() string {
 		WHERE message_id = (SELECT substr(external_id_of, 22) FROM patient WHERE id = ?1 AND external_id <> '')`}
 	for _, field := range []string{"name", "birth_date", "sex", "phone", "deceased"} {
 		parts = append(parts, `SELECT '`+field+`', type, coalesce(sent_at, received_at),
-			coalesce((SELECT exchange FROM notification WHERE inbox_seq = inbox.seq AND patient_id = ?1 LIMIT 1), '') FROM inbox
+			coalesce((SELECT exchange FROM notification WHERE `+ofMessage("inbox.seq")+` AND patient_id = ?1 LIMIT 1), '') FROM inbox
 			WHERE seq = (SELECT inbox_seq FROM patient_statement WHERE patient_id = ?1 AND `+field+` <> '' ORDER BY sent DESC LIMIT 1)`)
 	}
 	return strings.Join(parts, " UNION ALL ")
@@ -196,6 +196,7 @@ type PatientFilter struct {
 	Text   string // part of a name or of any id; "" = everyone
 	Before PatientKey
 	Limit  int
+	Reach  int // look at no more than about so many patients; 0 = at all
 }
 
 // PatientKey is a patient's place in the list: last event first.
@@ -209,20 +210,65 @@ func (p Patient) Key() PatientKey { return PatientKey{LastEvent: p.LastEvent.Uni
 
 // Patients lists patients, the one with the latest event first.
 func (s Snapshot) Patients(ctx context.Context, f PatientFilter) ([]Patient, error) {
-	where, args := []string{"1"}, []any{}
-	if f.Text != "" {
-		clause, more := wordsMatch("patient_search", f.Text)
-		where, args = append(where, "p.no IN ("+clause+")"), append(args, more...)
-	}
+	list, _, err := s.PatientPage(ctx, f)
+	return list, err
+}
+
+// PatientPage lists patients, the one with the latest event first. Where more than a few fit, they are looked for among
+// those with the latest events, and rest says how far back.
+func (s Snapshot) PatientPage(ctx context.Context, f PatientFilter) (list []Patient, rest PatientKey, err error) {
+	from, along, tests := "patient p INDEXED BY patient_recent", conditions{}, conditions{}
 	if f.Before != (PatientKey{}) {
-		where, args = append(where, "(p.last_event_at, p.no) < (?, ?)"), append(args, f.Before.LastEvent, f.Before.No)
+		along.add("(p.last_event_at, p.no) < (?, ?)", f.Before.LastEvent, f.Before.No)
 	}
-	rows, err := s.QueryContext(ctx, `SELECT `+patientColumns+` FROM patient p WHERE `+strings.Join(where, " AND ")+
-		` ORDER BY p.last_event_at DESC, p.no DESC LIMIT ?`, append(args, f.Limit)...)
+	if f.Text != "" {
+		ids, ok, err := s.people(ctx, f.Text)
+		switch {
+		case err != nil:
+			return nil, rest, err
+		case ok:
+			from = "patient p"
+			if err := along.among("p.id", ids); err != nil {
+				return nil, rest, err
+			}
+		default:
+			holds, args := holdsWords("patient_search", "p.no", f.Text)
+			tests.add(holds, args...)
+			if rest, err = s.reachPatients(ctx, along, f.Reach); err != nil {
+				return nil, rest, err
+			}
+			if rest != (PatientKey{}) {
+				tests.add("(p.last_event_at, p.no) >= (?, ?)", rest.LastEvent, rest.No)
+			}
+		}
+	}
+	where, args := walk{along: along, tests: tests}.where()
+	rows, err := s.QueryContext(ctx, `SELECT `+patientColumns+` FROM `+from+` WHERE `+where+` ORDER BY p.last_event_at DESC, p.no DESC LIMIT ?`, append(args, f.Limit)...)
 	if err != nil {
-		return nil, fmt.Errorf("listing patients: %w", err)
+		return nil, rest, fmt.Errorf("listing patients: %w", err)
 	}
-	return collect(rows, func(p *Patient) error { return p.scan(rows) })
+	list, err = collect(rows, func(p *Patient) error { return p.scan(rows) })
+	if len(list) >= f.Limit {
+		rest = PatientKey{}
+	}
+	return list, rest, err
+}
+
+// reachPatients is where a search stops that looks at no more than reach patients; zero where it comes to the end.
+func (s Snapshot) reachPatients(ctx context.Context, along conditions, reach int) (key PatientKey, err error) {
+	if reach <= 0 {
+		return key, nil
+	}
+	where, args := walk{along: along}.where()
+	err = s.QueryRowContext(ctx, `SELECT p.last_event_at, p.no FROM patient p INDEXED BY patient_recent WHERE `+where+
+		` ORDER BY p.last_event_at DESC, p.no DESC LIMIT 1 OFFSET ?`, append(args, reach-1)...).Scan(&key.LastEvent, &key.No)
+	if errors.Is(err, sql.ErrNoRows) {
+		return PatientKey{}, nil
+	}
+	if err != nil {
+		return key, fmt.Errorf("bounding a list: %w", err)
+	}
+	return key, nil
 }
 
 // wordsMatch is a subquery for the numbers of the rows whose words in a search table hold every word of text.

@@ -80,7 +80,7 @@ func (tx *Tx) SaveStays(ctx context.Context, patientID string, stays []care.Stay
 
 // Stays lists the stays of a patient, the latest first.
 func (s Snapshot) Stays(ctx context.Context, patientID string) ([]Stay, error) {
-	rows, err := s.QueryContext(ctx, `SELECT id, admit_at, discharge_at, ended, last_event_at, moves, notices, facts FROM stay
+	rows, err := s.QueryContext(ctx, `SELECT id, admit_at, discharge_at, ended, last_event_at, moves, notices, facts FROM stay INDEXED BY stay_latest
 		WHERE patient_id = ? ORDER BY coalesce(admit_at, last_event_at) DESC, id`, patientID)
 	if err != nil {
 		return nil, fmt.Errorf("listing stays: %w", err)
