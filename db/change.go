@@ -43,11 +43,51 @@ func (tx *Tx) changedItem(ctx context.Context, topic Topic, item int64, patientI
 	return tx.number(ctx, Change{PatientID: patientID, Topic: topic, Item: item})
 }
 
-func (tx *Tx) number(ctx context.Context, c Change) error {
+func (tx *Tx) number(_ context.Context, c Change) error {
 	tx.Visible()
-	_, err := tx.exec(ctx, `INSERT INTO change (patient_id, notification_id, topic, item) VALUES (?, ?, ?, ?)`, c.PatientID, c.NotificationID, c.Topic, c.Item)
-	if err != nil {
-		return fmt.Errorf("numbering a change: %w", err)
+	tx.changes = append(tx.changes, c)
+	return nil
+}
+
+// MostChanges is how many changes a screen is told of one by one. Of more, it gets the whole list.
+const MostChanges = 400
+
+// flush numbers the changes of a transaction, each once. Of so many that every screen gets the whole list anyway, one row
+// has the last of their numbers.
+func (tx *Tx) flush(ctx context.Context) error {
+	if len(tx.changes) == 0 {
+		return nil
+	}
+	last := make(map[Change]int, len(tx.changes))
+	for i, c := range tx.changes {
+		last[c] = i
+	}
+	var head int64
+	if len(last) > MostChanges {
+		err := tx.row(ctx, `INSERT INTO change (seq) SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0) + ? RETURNING seq`, len(last)).Scan(&head)
+		if err != nil {
+			return fmt.Errorf("numbering changes: %w", err)
+		}
+	} else {
+		for i, c := range tx.changes {
+			if last[c] != i {
+				continue
+			}
+			result, err := tx.exec(ctx, `INSERT INTO change (patient_id, notification_id, topic, item) VALUES (?, ?, ?, ?)`, c.PatientID, c.NotificationID, c.Topic, c.Item)
+			if err == nil {
+				head, err = result.LastInsertId()
+			}
+			if err != nil {
+				return fmt.Errorf("numbering a change: %w", err)
+			}
+		}
+	}
+	tx.changes = nil
+	// The oldest are forgotten now and then.
+	const often = keepChanges / 10
+	if w := tx.writer; head >= w.pruned+often {
+		w.pruned = head
+		return tx.PruneChanges(ctx)
 	}
 	return nil
 }
