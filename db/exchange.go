@@ -15,17 +15,19 @@ const exchangeNotSent = `n.exchange = '' AND n.facts <> ''` // as the index noti
 // however many notifications have it.
 func (s Snapshot) Exchanges(ctx context.Context, most int) ([]string, error) {
 	//nolint:sqlclosecheck // collect closes them
-	rows, err := s.QueryContext(ctx, `WITH RECURSIVE code (x, n) AS (
-			SELECT (SELECT exchange FROM notification WHERE exchange <> '' ORDER BY exchange LIMIT 1), 1
-			UNION ALL
-			SELECT (SELECT exchange FROM notification WHERE exchange <> '' AND exchange > x ORDER BY exchange LIMIT 1), n + 1 FROM code WHERE x IS NOT NULL AND n < ?1)
-		SELECT x FROM code WHERE x IS NOT NULL
-		UNION ALL SELECT ?2 WHERE EXISTS (SELECT 1 FROM notification n WHERE `+exchangeNotSent+`)`, most, ExchangeNotSent)
+	rows, err := s.QueryContext(ctx, exchangesQuery, most, ExchangeNotSent)
 	if err != nil {
 		return nil, fmt.Errorf("listing exchanges: %w", err)
 	}
 	return collect(rows, func(code *string) error { return rows.Scan(code) })
 }
+
+const exchangesQuery = `WITH RECURSIVE code (x, n) AS (
+		SELECT (SELECT exchange FROM notification WHERE exchange <> '' ORDER BY exchange LIMIT 1), 1
+		UNION ALL
+		SELECT (SELECT exchange FROM notification WHERE exchange <> '' AND exchange > x ORDER BY exchange LIMIT 1), n + 1 FROM code WHERE x IS NOT NULL AND n < ?1)
+	SELECT x FROM code WHERE x IS NOT NULL
+	UNION ALL SELECT ?2 WHERE EXISTS (SELECT 1 FROM notification n WHERE ` + exchangeNotSent + `)`
 
 // HasExchange says whether a notification comes from the exchange of that code; of [ExchangeNotSent], whether there is one
 // whose record does not say it.

@@ -129,12 +129,13 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 // [Tx.SaveNotificationFacts].
 func (tx *Tx) SaveRecordTime(ctx context.Context, id int64, f care.Facts) error {
 	var kind care.Kind
-	err := tx.row(ctx, `SELECT kind FROM notification WHERE id = ? AND (event_at IS NULL OR event_from_record)`, id).Scan(&kind)
+	var told sql.NullInt64
+	err := tx.row(ctx, `SELECT kind, coalesce(source_sent_at, sent_at) FROM notification WHERE id = ? AND (event_at IS NULL OR event_from_record)`, id).Scan(&kind, &told)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err == nil {
-		at, day := f.When(kind)
+		at, day := f.When(kind, instant(told))
 		_, err = tx.exec(ctx, `UPDATE notification SET event_at = ?2, event_day = ?3, event_from_record = ?2 IS NOT NULL WHERE id = ?1`, id, millis(at), day)
 	}
 	if err != nil {

@@ -135,6 +135,17 @@ func (tx *Tx) SaveNotificationFacts(ctx context.Context, n NotificationFacts) er
 	return tx.changed(ctx, patient, n.ID)
 }
 
+// NoticeTimes returns when a notification says that the stay began and ended; zero where it does not, and where there is no
+// such notification.
+func (tx *Tx) NoticeTimes(ctx context.Context, notificationID int64) (admit, discharge time.Time, err error) {
+	var began, ended sql.NullInt64
+	err = tx.row(ctx, `SELECT admit_at, discharge_at FROM notification WHERE id = ?`, notificationID).Scan(&began, &ended)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return admit, discharge, fmt.Errorf("looking up the times of a notice: %w", err)
+	}
+	return instant(began), instant(ended), nil
+}
+
 // Record is the facts of a stored file, as JSON of fhir.Facts.
 type Record struct {
 	Download Download
@@ -143,7 +154,12 @@ type Record struct {
 
 // RecordsOf lists what was read from the files of one message, in the order of its links.
 func (tx *Tx) RecordsOf(ctx context.Context, inboxSeq int64) ([]Record, error) {
-	rows, err := tx.query(ctx, `SELECT r.facts, `+downloadColumns+` FROM download d JOIN record r ON r.download_id = d.id WHERE d.inbox_seq = ? ORDER BY d.place`, inboxSeq)
+	return records(tx.query(ctx, selectRecords+`WHERE d.inbox_seq = ? ORDER BY d.place`, inboxSeq))
+}
+
+const selectRecords = `SELECT r.facts, ` + downloadColumns + ` FROM download d JOIN record r ON r.download_id = d.id `
+
+func records(rows *sql.Rows, err error) ([]Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing records: %w", err)
 	}

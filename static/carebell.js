@@ -32,12 +32,26 @@
       item.classList.add("fresh");
       added.push(item);
     }
+    headings(items, into);
+    return added;
+  }
+
+  function headings(items, into) {
     for (const heading of items.filter((i) => i.classList.contains("day"))) {
       at(heading.id, into)?.remove();
       into.prepend(heading);
     }
     tidyDays(into);
-    return added;
+  }
+
+  // A row that turns out to have happened at another time than it was put in by goes where it belongs.
+  function settle(row, before, items) {
+    if ((row.dataset.at ?? before) === before || row.parentElement !== list()) return;
+    const focused = row.contains(document.activeElement) ? document.activeElement : null;
+    const next = rows(list()).find((r) => r !== row && isAbove(row, r)) ?? at("older", list()) ?? null;
+    list().insertBefore(row, next);
+    focused?.focus({ preventScroll: true });
+    headings(items, list());
   }
 
   // Each day has one heading, above its first row. When a new day begins, the day before is no longer today.
@@ -88,7 +102,9 @@
       const later = held.findIndex((h) => h.id === item.id);
       if (heldList && item.dataset.key) at(item.id, heldList)?.replaceWith(item.cloneNode(true));
       if (there) {
+        const before = there.dataset.at;
         changeInPlace(there, item, morph);
+        settle(there, before, items);
         changed.push(there);
       } else if (later >= 0) {
         held[later] = item;
@@ -358,6 +374,17 @@
       openDialog(document.getElementById(open.dataset.open));
     }
   });
+
+  // What shows itself beside a row goes at Escape, and comes back when somebody comes to the row again.
+  document.addEventListener("keydown", (e) => {
+    if (e.key === "Escape") for (const row of document.querySelectorAll(".row:hover, .row:focus-within")) row.classList.add("hushed");
+  });
+  for (const left of ["mouseout", "focusout"]) {
+    document.addEventListener(left, (e) => {
+      const row = e.target.closest?.(".row.hushed");
+      if (row && !row.contains(e.relatedTarget)) row.classList.remove("hushed");
+    });
+  }
 
   // A dialog gives the focus back to where it was; where that was nowhere, it goes to the content. The event comes some
   // time after the closing: by then the dialog may be open again.

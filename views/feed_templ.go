@@ -854,7 +854,7 @@ func noticeOf(r Row) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if r.Delay != "" || r.DetailHelp != "" {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 61, "<span class=\"tip\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 61, "<span class=\"tip hidden\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -728,11 +728,11 @@ func TestEachTestEventIsShown(t *testing.T) {
 			t.Fatalf("%s: answered %d", m.Type, status)
 		}
 	}
-	real, err := world.Sample(metriport.PatientAdmit)
+	usual, err := world.Sample(metriport.PatientAdmit)
 	if err != nil {
 		t.Fatal(err)
 	}
-	post(real)
+	post(usual)
 	first := world.TestEvents()
 	s.Clock.Advance(72 * time.Hour)
 	admin := s.SignedIn(t, "admin@clinic.example", db.Admin)

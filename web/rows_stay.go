@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"strings"
 
 	"carebell/db"
@@ -53,7 +52,7 @@ func summarized(n db.Notification) rowText {
 	switch d := n.Facts.Summary; {
 	case d != nil:
 		t.where(n)
-		t.add(fmt.Sprintf("%d sections", len(d.Sections)))
+		t.add(views.Counted(len(d.Sections), "section"))
 	case recordRead(n):
 		t.add("no summary in this record")
 	}

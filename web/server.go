@@ -70,10 +70,14 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 	if cfg.APIURL != nil && cfg.APIKey != "" {
 		fetcher.UseAPI(cfg.APIURL)
 		api := metriport.NewClient(cfg.APIURL, cfg.APIKey, guard.ForAPI(cfg.APIURL).Client())
-		s.checker = completeness.New(d, api, cfg.Now, cfg.Log, s.hub.Wake)
+		self := ""
+		if cfg.PublicURL != nil {
+			self = cfg.PublicURL.JoinPath(intake.Path).String()
+		}
+		s.checker = completeness.New(d, api, self, cfg.Now, cfg.Log, s.hub.Wake)
 	}
 	s.archive = archive.New(d, archive.Options{
-		Vault: vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
+		Vault: vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Renew: chart.RenewRecord, Now: cfg.Now, Log: cfg.Log,
 		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles, Alert: s.hub.Wake,
 		Stored: func(d db.Download) {
 			if d.Purpose == db.PurposeImport {

@@ -81,17 +81,24 @@ func (s *Server) identitySources(h db.PatientHead) []views.Source {
 // staySources says where each fact of a stay is from.
 func (s *Server) staySources(st db.Stay) []views.Source {
 	var out sourceList
-	if !st.AdmitAt.IsZero() {
+	_, admitInRecord := st.Facts.Sources[care.SaidAdmit]
+	_, dischargeInRecord := st.Facts.Sources[care.SaidDischarge]
+	if !st.AdmitAt.IsZero() && !admitInRecord {
 		out.add("Admitted", fromEvents)
 	}
-	if !st.DischargeAt.IsZero() {
+	if !st.DischargeAt.IsZero() && !dischargeInRecord {
 		out.add("Discharged", fromEvents)
 	}
 	if len(st.Moves) > 0 {
 		out.add("Moves", fromEvents)
 	}
+	attending := "Attending"
+	if st.Facts.Attending == "" {
+		attending = "Seen by"
+	}
 	for _, f := range []struct{ what, label string }{
-		{care.SaidFacility, "Facility"}, {care.SaidClass, "Class"}, {care.SaidReason, "Reason"}, {care.SaidDiagnoses, "Diagnoses"}, {care.SaidAttending, "Attending"},
+		{care.SaidAdmit, "Admitted"}, {care.SaidDischarge, "Discharged"},
+		{care.SaidFacility, "Facility"}, {care.SaidClass, "Class"}, {care.SaidReason, "Reason"}, {care.SaidDiagnoses, "Diagnoses"}, {care.SaidAttending, attending},
 	} {
 		if from, ok := st.Facts.Sources[f.what]; ok {
 			var at time.Time

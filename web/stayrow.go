@@ -15,7 +15,7 @@ var joinWords = map[care.Join]string{
 	care.JoinFacility: "the facility is the same, and the admit times differ by minutes",
 	care.JoinCause:    "facility and reason or diagnosis are the same, and the times overlap",
 	care.JoinNear:     "the admit times are within an hour of each other, and nothing else says that they are two",
-	care.JoinRunning:  "one has no admit time, and happened while the other was running",
+	care.JoinRunning:  "what came without an admit time happened while the stay was running",
 }
 
 func (s *Server) stayRow(st db.Stay) views.StayRow {

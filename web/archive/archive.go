@@ -40,6 +40,7 @@ type Archive struct {
 	read    Reader
 	split   Splitter
 	apply   func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
+	renew   func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
 	now     func() time.Time
 	log     *slog.Logger
 	wake    chan struct{}
@@ -66,6 +67,8 @@ type Options struct {
 	Split   Splitter // of messages, whose attachments become files of their own; nil = they stay inside
 	// Apply takes facts into the chart, in the transaction that says that the file is stored.
 	Apply func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
+	// Renew takes the facts of a file into the chart that an older version had read; nil = such files stay as they are.
+	Renew func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
 	Now   func() time.Time
 	Log   *slog.Logger
 
@@ -90,7 +93,7 @@ func New(d *db.DB, o Options) *Archive {
 	}
 	return &Archive{
 		alert: o.Alert, stored: o.Stored, removed: o.Removed,
-		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, split: o.Split, apply: o.Apply, now: o.Now, log: o.Log,
+		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, split: o.Split, apply: o.Apply, renew: o.Renew, now: o.Now, log: o.Log,
 		wake: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
 	}
 }
@@ -131,6 +134,7 @@ func (a *Archive) Run(ctx context.Context) error {
 	slots := make(chan struct{}, atOnce)
 	sweeping := time.NewTicker(sweepEvery)
 	defer sweeping.Stop()
+	running.Go(func() { a.reread(ctx) })
 	a.sweep(ctx)
 	for {
 		wait := a.dispatch(ctx, slots, &running)

@@ -1,6 +1,9 @@
 package care
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // exchanges are the names of the networks, by the code that the sender puts on each resource (contract.md, the extension
 // data-source.json).
@@ -25,20 +28,18 @@ func ExchangeName(code string) string {
 	return code
 }
 
-// Exchange is the code of the exchange or network that the facts come from: of what people read first where it says so, else
-// the first of those that the record names; "" where it names none.
+// Exchange is the code of the exchange or network that the facts come from: the first that says where it comes from, else the
+// first of those that the record names; "" where it names none.
 func (f Facts) Exchange() string {
-	var code string
-	switch {
-	case f.Encounter != nil:
-		code = f.Encounter.Exchange
-	case len(f.Fills) > 0:
-		code = f.Fills[0].Exchange
-	case len(f.Panels) > 0:
-		code = f.Panels[0].Exchange
+	var codes []string
+	if f.Encounter != nil {
+		codes = append(codes, f.Encounter.Exchange)
 	}
-	if code == "" && len(f.Exchanges) > 0 {
-		code = f.Exchanges[0]
+	for _, fill := range f.Fills {
+		codes = append(codes, fill.Exchange)
 	}
-	return code
+	for _, p := range f.Panels {
+		codes = append(codes, p.Exchange)
+	}
+	return cmp.Or(append(codes, f.Exchanges...)...)
 }

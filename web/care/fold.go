@@ -77,7 +77,7 @@ func newNotice(n Notice) notice {
 		}
 	}
 	if e := n.Encounter; e != nil {
-		start, end := instantOf(e.Start), instantOf(e.End)
+		start, end := e.PeriodFor(n.Kind, out.told)
 		if out.admit.IsZero() && !start.IsZero() && (out.discharge.IsZero() || !start.After(out.discharge)) {
 			out.admit = start
 		}
@@ -97,6 +97,24 @@ func newNotice(n Notice) notice {
 		}
 	}
 	return out
+}
+
+// PeriodFor is the period of the encounter where it can be that of a notice of kind k that was told of at a time; zero
+// where it was not sent, or is that of another stay. A record is the merged one of all notices under one id, and the id can
+// cover several stays: an end long before the notice was sent, and an admit long before an admit was, are not its own. A
+// zero told fits everything.
+func (e Encounter) PeriodFor(k Kind, told time.Time) (start, end time.Time) {
+	start, end = instantOf(e.Start), instantOf(e.End)
+	if told.IsZero() {
+		return start, end
+	}
+	if !end.IsZero() && told.Sub(end) > newStayAfter {
+		return time.Time{}, time.Time{}
+	}
+	if k == Admit && told.Sub(start) > newStayAfter || start.Sub(told) > untimedGrace {
+		start = time.Time{}
+	}
+	return start, end
 }
 
 // instantOf is a FHIR dateTime that is an instant; a day says too little to compare stays by.

@@ -23,9 +23,11 @@ func (g *group) stay() Stay {
 		s.Ended = s.Ended || n.ends
 		if !n.admit.IsZero() && (s.AdmitAt.IsZero() || n.admit.Before(s.AdmitAt)) {
 			s.AdmitAt = n.admit
+			s.Facts.dated(SaidAdmit, n.Notice, n.AdmitAt.IsZero())
 		}
 		if !n.discharge.IsZero() && (n.Kind == Discharge || s.DischargeAt.IsZero()) {
 			s.DischargeAt = n.discharge
+			s.Facts.dated(SaidDischarge, n.Notice, n.DischargeAt.IsZero())
 		}
 		for _, t := range []time.Time{n.EventAt, n.admit, n.discharge} {
 			if t.After(s.LastEventAt) {
@@ -41,16 +43,31 @@ func (g *group) stay() Stay {
 	s.Moves = slices.Compact(s.Moves)
 	s.Facts.sort()
 	if len(g.accounts) > 1 {
-		slices.SortFunc(g.joined, func(a, b Join) int { return cmp.Compare(joinRank[a], joinRank[b]) })
-		s.Facts.Joined = g.joined
-		slices.SortFunc(g.accounts, func(a, b *account) int {
-			return cmp.Or(a.begun().Compare(b.begun()), a.notices[0].compare(b.notices[0]))
-		})
-		for _, a := range g.accounts {
-			s.Facts.Accounts = append(s.Facts.Accounts, a.shown())
-		}
+		s.Facts.Accounts, s.Facts.Joined = g.explained()
 	}
 	return s
+}
+
+// explained is what was joined, and why; nothing where no two accounts have ids, as when a discharge came before its
+// record.
+func (g *group) explained() ([]Account, []Join) {
+	slices.SortFunc(g.accounts, func(a, b *account) int {
+		return cmp.Or(a.begun().Compare(b.begun()), a.notices[0].compare(b.notices[0]))
+	})
+	var out []Account
+	named := 0
+	for _, a := range g.accounts {
+		shown := a.shown()
+		if len(shown.EncounterIDs)+len(shown.VisitNumbers) > 0 {
+			named++
+		}
+		out = append(out, shown)
+	}
+	if named < 2 {
+		return nil, nil
+	}
+	slices.SortFunc(g.joined, func(a, b Join) int { return cmp.Compare(joinRank[a], joinRank[b]) })
+	return out, g.joined
 }
 
 // shown is an account as the database holds it.
@@ -90,16 +107,7 @@ func (f *StayFacts) learn(n Notice) {
 	add(&f.VisitNumbers, e.VisitNumber)
 	add(&f.EncounterIDs, e.ID)
 	add(&f.Exchanges, e.Exchange)
-	said := func(what string) {
-		if f.Sources == nil {
-			f.Sources = map[string]Source{}
-		}
-		from := Source{Kind: n.Kind, Exchange: e.Exchange}
-		if !n.SentAt.IsZero() {
-			from.At = n.SentAt.UnixMilli()
-		}
-		f.Sources[what] = from
-	}
+	said := func(what string) { f.said(what, n) }
 	take := func(to *string, from, what string) {
 		if from == "" {
 			return
@@ -128,6 +136,27 @@ func (f *StayFacts) learn(n Notice) {
 		said(SaidDiagnoses)
 	}
 	f.Codes = append(f.Codes, e.Codes...)
+}
+
+// said notes that the record of n was the last to say something.
+func (f *StayFacts) said(what string, n Notice) {
+	if f.Sources == nil {
+		f.Sources = map[string]Source{}
+	}
+	from := Source{Kind: n.Kind, Exchange: n.Encounter.Exchange}
+	if !n.SentAt.IsZero() {
+		from.At = n.SentAt.UnixMilli()
+	}
+	f.Sources[what] = from
+}
+
+// dated notes whether a time of the stay stands in the record of n, or in the notice itself.
+func (f *StayFacts) dated(what string, n Notice, inRecord bool) {
+	if inRecord {
+		f.said(what, n)
+	} else {
+		delete(f.Sources, what)
+	}
 }
 
 func (s Stay) start() time.Time {

@@ -9,9 +9,10 @@ func Noon(day time.Time) time.Time {
 	return day.UTC().Truncate(length).Add(length / 2)
 }
 
-// When is when a record says that what a notice of kind k tells happened: an instant, or a day, of which it is [Noon]. It is
-// zero where the record does not say it, or says less than a day. An admit or a discharge is never a day.
-func (f Facts) When(k Kind) (at time.Time, day bool) {
+// When is when a record says that what a notice of kind k tells happened, which was told of at a time: an instant, or a day,
+// of which it is [Noon]. It is zero where the record does not say it, or says less than a day. An admit or a discharge is
+// never a day.
+func (f Facts) When(k Kind, told time.Time) (at time.Time, day bool) {
 	switch k {
 	case Pharmacy:
 		if len(f.Fills) > 0 {
@@ -29,15 +30,15 @@ func (f Facts) When(k Kind) (at time.Time, day bool) {
 		}
 	case Admit:
 		if f.Encounter != nil {
-			return instantOf(f.Encounter.Start), false
+			at, _ = f.Encounter.PeriodFor(k, told)
 		}
 	case Discharge:
 		if f.Encounter != nil {
-			return instantOf(f.Encounter.End), false
+			_, at = f.Encounter.PeriodFor(k, told)
 		}
 	case Transfer: // a record tells of a stay, not of a move
 	}
-	return time.Time{}, false
+	return at, false
 }
 
 // readWhen reads a FHIR dateTime as facts hold it.

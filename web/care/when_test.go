@@ -51,7 +51,7 @@ func TestWhenARecordSaysSomethingHappened(t *testing.T) {
 		{care.Transfer, care.Facts{Encounter: &care.Encounter{Start: instant, End: instant}}, none},
 	} {
 		got := none
-		if at, isDay := test.facts.When(test.kind); !at.IsZero() {
+		if at, isDay := test.facts.When(test.kind, time.Time{}); !at.IsZero() {
 			if got = at.Format(time.RFC3339Nano); isDay {
 				got = "day " + got
 			}

@@ -181,8 +181,8 @@ func expect(t *testing.T, kind metriport.Type, f fhir.Facts, body []byte) {
 			return
 		}
 		d := f.Dispenses[0]
-		if d.Drug.Text == "" || d.Quantity.Value == "" || d.Quantity.Unit == "" || d.DaysSupply.Value == "" || !d.PickedUp ||
-			d.Pharmacy == "" || !strings.HasPrefix(d.Prescriber, "Dr. ") || d.Refills == nil || d.Dosage == "" {
+		if d.Drug.Text == "" || d.Quantity.Value == "" || d.Quantity.Unit == "" || d.DaysSupply.Value == "" || d.Filled().IsZero() ||
+			d.Pharmacy.Name == "" || d.Prescriber.Name == "" || d.Dosage == "" {
 			fail("an incomplete dispense")
 		}
 	case metriport.PatientLaboratory:
