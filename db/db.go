@@ -113,7 +113,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.writer = &writer{conn: conn, statements: map[string]*sql.Stmt{}}
+	d.writer = &writer{conn: conn, statements: map[string]*sql.Stmt{}, facilities: map[string]bool{}}
 	for _, own := range writerPragmas {
 		if _, err := conn.ExecContext(ctx, own); err != nil {
 			return nil, err

@@ -321,19 +321,6 @@ func (s Snapshot) Became(ctx context.Context, seq int64, limit int) ([]Became, e
 	})
 }
 
-// SaveInboxPatients notes whom a message names, in place of what was noted before.
-func (tx *Tx) SaveInboxPatients(ctx context.Context, seq int64, patients []string) error {
-	if _, err := tx.exec(ctx, `DELETE FROM inbox_patient WHERE seq = ?`, seq); err != nil {
-		return fmt.Errorf("noting whom a message names: %w", err)
-	}
-	for _, id := range patients {
-		if _, err := tx.exec(ctx, `INSERT INTO inbox_patient (seq, patient_id) VALUES (?, ?) ON CONFLICT DO NOTHING`, seq, id); err != nil {
-			return fmt.Errorf("noting whom a message names: %w", err)
-		}
-	}
-	return nil
-}
-
 // Rejection is how many requests were refused for a reason in one hour.
 type Rejection struct {
 	Hour   time.Time

@@ -83,10 +83,7 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 	if err != nil {
 		return err
 	}
-	var twin sql.NullInt64
-	err = tx.row(ctx, `SELECT min(id) FROM notification WHERE patient_id = ?1 AND happened_at = ?2 AND event_at = ?2 AND kind = ?3 AND NOT event_from_record
-		AND source_sent_at IS ?4 AND moves = ?5 AND id < ?6`,
-		n.PatientID, millis(n.EventAt), n.Kind, millis(n.SourceSentAt), string(moves), n.ID).Scan(&twin)
+	twin, later, err := tx.twins(ctx, n, string(moves))
 	if err != nil {
 		return fmt.Errorf("looking for a twin: %w", err)
 	}
@@ -102,27 +99,46 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 		ON CONFLICT (id) DO UPDATE SET kind = ?3, patient_id = ?4, event_at = ?6, sent_at = ?7, source_sent_at = ?8, admit_at = ?10, discharge_at = ?11,
 			moves = ?12, facility = iif(?13 = '', facility, ?13), twin_of = ?14, test = ?15, event_day = ?16, event_from_record = 0`,
 		n.ID, n.InboxSeq, n.Kind, n.PatientID, n.MessageID, millis(n.EventAt), millis(n.SentAt), millis(n.SourceSentAt), millis(n.ReceivedAt),
-		millis(n.AdmitAt), millis(n.DischargeAt), string(moves), n.Facility, twin.Int64, n.Test, n.EventDay)
+		millis(n.AdmitAt), millis(n.DischargeAt), string(moves), n.Facility, twin, n.Test, n.EventDay)
 	if err != nil {
 		return fmt.Errorf("adding a notification: %w", err)
 	}
-	// Where its message was read later than those behind it, they are its twins.
-	//nolint:sqlclosecheck // collect closes them
-	rows, err := tx.query(ctx, `UPDATE notification SET twin_of = ?6 WHERE patient_id = ?1 AND kind = ?2 AND happened_at = ?3 AND event_at = ?3 AND NOT event_from_record
-		AND source_sent_at IS ?4 AND moves = ?5 AND id > ?6 AND (twin_of = 0 OR twin_of > ?6) RETURNING id`, n.PatientID, n.Kind, millis(n.EventAt), millis(n.SourceSentAt), string(moves), n.ID)
-	if err != nil {
-		return fmt.Errorf("looking for twins: %w", err)
+	for _, id := range later { // its message was read later than those behind it
+		if _, err := tx.exec(ctx, `UPDATE notification SET twin_of = ? WHERE id = ?`, n.ID, id); err != nil {
+			return fmt.Errorf("pointing at a twin: %w", err)
+		}
 	}
-	twins, err := collect(rows, func(id *int64) error { return rows.Scan(id) })
-	if err != nil {
-		return fmt.Errorf("looking for twins: %w", err)
-	}
-	for _, id := range append(twins, n.ID) {
+	for _, id := range append(later, n.ID) {
 		if err := tx.changed(ctx, n.PatientID, id); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// twins are the notifications of the same event: the first before n, 0 where there is none, and those behind it that
+// should point at n.
+func (tx *Tx) twins(ctx context.Context, n Notification, moves string) (before int64, later []int64, err error) {
+	if n.EventAt.IsZero() {
+		return 0, nil, nil
+	}
+	type twin struct{ id, of int64 }
+	//nolint:sqlclosecheck // collect closes them
+	rows, err := tx.query(ctx, `SELECT id, twin_of FROM notification INDEXED BY notification_timeline WHERE patient_id = ?1 AND happened_at = ?2 AND event_at = ?2 AND kind = ?3
+		AND NOT event_from_record AND source_sent_at IS ?4 AND moves = ?5 AND id <> ?6 ORDER BY id`, n.PatientID, millis(n.EventAt), n.Kind, millis(n.SourceSentAt), moves, n.ID)
+	if err != nil {
+		return 0, nil, err
+	}
+	list, err := collect(rows, func(t *twin) error { return rows.Scan(&t.id, &t.of) })
+	for _, t := range list {
+		switch {
+		case t.id < n.ID && before == 0:
+			before = t.id
+		case t.id > n.ID && (t.of == 0 || t.of > n.ID):
+			later = append(later, t.id)
+		}
+	}
+	return before, later, err
 }
 
 // SaveRecordTime dates a notification whose event has no time by what its record says. The change is numbered by
@@ -146,6 +162,10 @@ func (tx *Tx) SaveRecordTime(ctx context.Context, id int64, f care.Facts) error 
 
 // saveFacility takes the name of a facility among those that can be found.
 func (tx *Tx) saveFacility(ctx context.Context, name string) error {
+	if tx.writer.facilities[name] {
+		return nil
+	}
+	tx.writer.facilities[name] = true
 	result, err := tx.exec(ctx, `INSERT INTO facility (name) VALUES (?) ON CONFLICT DO NOTHING`, name)
 	if err != nil {
 		return fmt.Errorf("saving a facility: %w", err)

@@ -42,38 +42,74 @@ type PatientStatement struct {
 }
 
 // SavePatient takes a statement into the chart. Where it changes what rows show of a patient who is known already, they
-// count as changed.
+// count as changed. Most statements change nothing but the time of the last event, and that only is written.
 func (tx *Tx) SavePatient(ctx context.Context, p PatientStatement) error {
-	at := p.EventAt.UnixMilli()
-	of := fmt.Sprintf("%020d %s", max(p.SentAt.UnixMilli(), 0), p.MessageID)
-	_, err := tx.exec(ctx, `INSERT INTO patient (id, external_id, external_id_of, first_event_at, last_event_at, last_event_day)
-		VALUES (?1, ?2, iif(?2 = '', '', ?3), ?4, ?4, ?5)
-		ON CONFLICT (id) DO UPDATE SET
-			first_event_at = min(first_event_at, excluded.first_event_at),
-			last_event_day = iif(excluded.last_event_at = last_event_at, max(last_event_day, ?5), iif(excluded.last_event_at > last_event_at, ?5, last_event_day)),
-			last_event_at = max(last_event_at, excluded.last_event_at),
-			external_id = iif(excluded.external_id_of > external_id_of, excluded.external_id, external_id),
-			external_id_of = max(external_id_of, excluded.external_id_of)`, p.ID, p.ExternalID, of, at, p.EventDay)
+	fresh, renamed, err := tx.upsertPatient(ctx, p)
 	if err != nil {
 		return fmt.Errorf("saving a patient: %w", err)
 	}
 	for _, a := range p.Aliases {
-		if _, err := tx.exec(ctx, `INSERT INTO patient_alias (patient_id, system, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, p.ID, a.System, a.Value); err != nil {
+		result, err := tx.exec(ctx, `INSERT INTO patient_alias (patient_id, system, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, p.ID, a.System, a.Value)
+		if err != nil {
 			return fmt.Errorf("saving a patient's ids: %w", err)
 		}
+		if n, err := result.RowsAffected(); err != nil || n > 0 {
+			renamed = true
+		}
 	}
-	var corrected bool
-	if err := tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM correction WHERE patient_id = ?)`, p.ID).Scan(&corrected); err != nil {
-		return fmt.Errorf("looking for corrections: %w", err)
+	if fresh { // a rebuild makes the patient anew, and a person's word is not in the inbox
+		var corrected bool
+		if err := tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM correction WHERE patient_id = ?)`, p.ID).Scan(&corrected); err != nil {
+			return fmt.Errorf("looking for corrections: %w", err)
+		}
+		if corrected {
+			return tx.settleIdentity(ctx, p.ID)
+		}
 	}
-	if corrected { // a rebuild makes the patient anew, and a person's word is not in the inbox
-		return tx.settleIdentity(ctx, p.ID)
+	if !fresh && !renamed {
+		return nil
 	}
 	changed, err := tx.indexPatient(ctx, p.ID)
 	if err != nil || !changed {
 		return err
 	}
 	return tx.changedPatient(ctx, p.ID)
+}
+
+// upsertPatient writes what a statement changes, and says whether the patient is new, and whether the practice's id of
+// them is another one now.
+func (tx *Tx) upsertPatient(ctx context.Context, p PatientStatement) (fresh, renamed bool, err error) {
+	at, of := p.EventAt.UnixMilli(), ""
+	if p.ExternalID != "" {
+		of = fmt.Sprintf("%020d %s", max(p.SentAt.UnixMilli(), 0), p.MessageID)
+	}
+	var no, first, last int64
+	var externalOf string
+	var lastDay bool
+	err = tx.row(ctx, `SELECT no, external_id_of, first_event_at, last_event_at, last_event_day FROM patient WHERE id = ?`, p.ID).Scan(&no, &externalOf, &first, &last, &lastDay)
+	if errors.Is(err, sql.ErrNoRows) {
+		_, err = tx.exec(ctx, `INSERT INTO patient (id, external_id, external_id_of, first_event_at, last_event_at, last_event_day) VALUES (?1, ?2, ?3, ?4, ?4, ?5)`,
+			p.ID, p.ExternalID, of, at, p.EventDay)
+		return true, false, err
+	}
+	if err != nil {
+		return false, false, err
+	}
+	if at > last || at == last && p.EventDay && !lastDay {
+		if _, err := tx.exec(ctx, `UPDATE patient SET last_event_at = ?, last_event_day = ? WHERE no = ?`, at, p.EventDay, no); err != nil {
+			return false, false, err
+		}
+	}
+	if at < first {
+		if _, err := tx.exec(ctx, `UPDATE patient SET first_event_at = ? WHERE no = ?`, at, no); err != nil {
+			return false, false, err
+		}
+	}
+	if of <= externalOf {
+		return false, false, nil
+	}
+	_, err = tx.exec(ctx, `UPDATE patient SET external_id = ?, external_id_of = ? WHERE no = ?`, p.ExternalID, of, no)
+	return false, true, err
 }
 
 // indexPatient brings the words a patient is found by up to date, and writes only where they changed. It says whether

@@ -52,6 +52,8 @@ type writer struct {
 
 	pruned int64 // number of the change after which old ones were forgotten; the leader's own
 
+	facilities map[string]bool // those that are known to be there; the leader's own
+
 	deliveries func() int // how many wait to be written; set once, before use
 }
 
@@ -224,7 +226,7 @@ func (w *writer) release() {
 }
 
 // forget drops what was remembered of rows that may have been taken back. Only the leader calls it.
-func (w *writer) forget() { w.pruned = 0 }
+func (w *writer) forget() { w.pruned, w.facilities = 0, map[string]bool{} }
 
 // next is who waits first, taken out of the line; nil where nobody does.
 func (w *writer) next() *job {
