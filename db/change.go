@@ -103,6 +103,7 @@ type Summary struct {
 	Head         int64     // number of the last change; 0 before the first
 	New          int       // notifications nobody has seen, up to the limit asked for
 	Unread       int       // messages that came in and nobody has read, up to the limit
+	Behind       int64     // messages that came and are not yet in the chart
 	LastReceived time.Time // of the last signed message, also a repeated one; zero before the first
 
 	Missing int    // messages that the sender lists and that are not here, by the last comparison, up to the limit asked for
@@ -116,9 +117,10 @@ func (s Snapshot) Summary(ctx context.Context, most int) (Summary, error) {
 	err := s.QueryRowContext(ctx, `SELECT (SELECT coalesce(max(seq), 0) FROM change),
 		(SELECT count(*) FROM (SELECT 1 FROM notification WHERE state = 0 LIMIT ?1)),
 		(SELECT count(*) FROM (SELECT 1 FROM mail WHERE box = 'in' AND state = 0 LIMIT ?1)), `+lastReceived+`,
+		(SELECT coalesce(max(seq), 0) FROM inbox) - (SELECT coalesce(max(seq), 0) FROM inbox_outcome),
 		(SELECT count(*) FROM (SELECT 1 FROM `+missingNow+` LIMIT ?1)),
 		coalesce((SELECT iif(detail = '', 'no reason given', detail) FROM completeness_run WHERE id = `+lastAnswered+` AND webhook_known AND NOT enabled), '')`,
-		most).Scan(&sum.Head, &sum.New, &sum.Unread, &last, &sum.Missing, &sum.Failing)
+		most).Scan(&sum.Head, &sum.New, &sum.Unread, &last, &sum.Behind, &sum.Missing, &sum.Failing)
 	sum.LastReceived = instant(last)
 	return sum, err
 }
