@@ -25,9 +25,7 @@ func (s *Server) stayRow(st db.Stay) views.StayRow {
 		Facility: f.Facility, Diagnoses: f.Diagnoses, Disposition: f.Disposition, Attending: seenBy(f.Encounter), Exchanges: exchangeNames(f.Exchanges),
 		VisitNumbers: f.VisitNumbers, Sources: s.staySources(st),
 	}
-	if f.Class != "" {
-		row.Class = class(f.Encounter)
-	}
+	row.Class = f.Class
 	if len(f.Reasons) > 0 {
 		row.Reason = f.Reasons[0]
 	}

@@ -17,8 +17,8 @@ type stayTimes struct{ admit, discharge time.Time }
 const closeBy = time.Hour
 
 // encounter is the stay a record is about: the one its Composition names, else the one whose times are the notice's, else
-// the latest; of several under one id, which can be several stays, the finished one before the latest. Where the sender
-// dropped the Encounter, it is what else the bundle says of a stay.
+// the latest. Several under one id are several stays here: the reader joined those of one. Where the sender dropped the
+// Encounter, it is what else the bundle says of a stay.
 func encounter(f fhir.Facts, at stayTimes) *care.Encounter {
 	own := slices.DeleteFunc(slices.Clone(f.Encounters), func(e fhir.Encounter) bool { return e.OtherSubject != "" })
 	if f.Summary != nil && f.Summary.EncounterID != "" {
@@ -29,13 +29,8 @@ func encounter(f fhir.Facts, at stayTimes) *care.Encounter {
 	if len(own) == 0 {
 		return nil
 	}
-	latest := own[0] // of another id than the latest, it must fit better
-	e := slices.MinFunc(own, func(a, b fhir.Encounter) int {
-		c := -cmp.Compare(at.fit(a), at.fit(b))
-		if c == 0 && (a.ID != latest.ID || b.ID != latest.ID) {
-			c = -cmp.Compare(truth(a.ID == latest.ID), truth(b.ID == latest.ID))
-		}
-		return cmp.Or(c, -cmp.Compare(truth(a.Status == "finished"), truth(b.Status == "finished")))
+	e := slices.MinFunc(own, func(a, b fhir.Encounter) int { // of equals, the first: the latest
+		return cmp.Compare(at.fit(b), at.fit(a))
 	})
 	return stayFacts(e)
 }

@@ -61,15 +61,15 @@ func TestTheEncounterOfANoticeIsTheOneOfItsTimes(t *testing.T) {
 		file         []string
 		want         string // the reason
 	}{
-		"of one id, the one that began then":                       {"patient.discharge", admit("2026-11-18T08:20:00Z") + `,"dischargeTimestamp":"2026-11-18T12:10:00Z"`, []string{session("16", "first"), session("18", "second"), session("20", "third")}, "second"},
-		"by the discharge alone":                                   {"patient.discharge", `,"dischargeTimestamp":"2026-11-16T12:00:00Z"`, []string{session("16", "first"), session("18", "second"), session("20", "third")}, "first"},
-		"the one that was running":                                 {"patient.admit", admit("2026-11-18T10:30:00Z"), []string{session("16", "first"), session("18", "second")}, "second"},
-		"without a period before another day":                      {"patient.admit", admit("2026-11-22T08:00:00Z"), []string{session("16", "first"), session("18", "second"), encounter("e", "unknown", "", "", "timeless")}, "timeless"},
-		"the notice says nothing: the finished one, not the later": {"patient.discharge", "", []string{session("16", "first"), encounter("e", "in-progress", "2026-11-20T08:00:00Z", "", "later")}, "first"},
-		"none of its times: the later of the finished ones":        {"patient.admit", admit("2026-11-01T08:00:00Z"), []string{session("16", "first"), session("18", "second")}, "second"},
-		"of other ids, too, the one of its times":                  {"patient.admit", admit("2026-11-16T08:00:00Z"), []string{encounter("other", "finished", "2026-11-20T08:00:00Z", "2026-11-20T09:00:00Z", "other"), session("16", "first")}, "first"},
-		"of other ids, else the latest":                            {"patient.admit", "", []string{encounter("other", "in-progress", "2026-11-20T08:00:00Z", "", "other"), session("16", "first")}, "other"},
-		"another patient's never":                                  {"patient.admit", admit("2026-11-16T08:00:00Z"), []string{resource("BAMBOO", "Patient", "a", ""), resource("BAMBOO", "Patient", "b", ""), resource("BAMBOO", "Condition", "c", `,"subject":{"reference":"Patient/a"}`), resource("BAMBOO", "Condition", "d", `,"subject":{"reference":"Patient/a"}`), resource("BAMBOO", "Encounter", "e", `,"subject":{"reference":"Patient/b"},"reasonCode":[{"text":"b's"}]`)}, ""},
+		"of one id, the one that began then":                {"patient.discharge", admit("2026-11-18T08:20:00Z") + `,"dischargeTimestamp":"2026-11-18T12:10:00Z"`, []string{session("16", "first"), session("18", "second"), session("20", "third")}, "second"},
+		"by the discharge alone":                            {"patient.discharge", `,"dischargeTimestamp":"2026-11-16T12:00:00Z"`, []string{session("16", "first"), session("18", "second"), session("20", "third")}, "first"},
+		"the one that was running":                          {"patient.admit", admit("2026-11-18T10:30:00Z"), []string{session("16", "first"), session("18", "second")}, "second"},
+		"without a period before another day":               {"patient.admit", admit("2026-11-22T08:00:00Z"), []string{session("16", "first"), session("18", "second"), encounter("e", "unknown", "", "", "timeless")}, "timeless"},
+		"the notice says nothing: the later of two stays":   {"patient.discharge", "", []string{session("16", "first"), encounter("e", "in-progress", "2026-11-20T08:00:00Z", "", "later")}, "later"},
+		"none of its times: the later of the finished ones": {"patient.admit", admit("2026-11-01T08:00:00Z"), []string{session("16", "first"), session("18", "second")}, "second"},
+		"of other ids, too, the one of its times":           {"patient.admit", admit("2026-11-16T08:00:00Z"), []string{encounter("other", "finished", "2026-11-20T08:00:00Z", "2026-11-20T09:00:00Z", "other"), session("16", "first")}, "first"},
+		"of other ids, else the latest":                     {"patient.admit", "", []string{encounter("other", "in-progress", "2026-11-20T08:00:00Z", "", "other"), session("16", "first")}, "other"},
+		"another patient's never":                           {"patient.admit", admit("2026-11-16T08:00:00Z"), []string{resource("BAMBOO", "Patient", "a", ""), resource("BAMBOO", "Patient", "b", ""), resource("BAMBOO", "Condition", "c", `,"subject":{"reference":"Patient/a"}`), resource("BAMBOO", "Condition", "d", `,"subject":{"reference":"Patient/a"}`), resource("BAMBOO", "Encounter", "e", `,"subject":{"reference":"Patient/b"},"reasonCode":[{"text":"b's"}]`)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 {
@@ -129,18 +129,18 @@ func TestAFileThatHoldsNothingIsReadAllTheSame(t *testing.T) {
 	}
 }
 
-// fillOf is a fill in the pharmacy network's shape.
-func fillOf(id, drug, at, more string) string {
+// filledAt is a fill in the pharmacy network's shape.
+func filledAt(id, drug, at, more string) string {
 	return resource("SURESCRIPTS", "MedicationDispense", id, fmt.Sprintf(`,"status":"completed","medicationCodeableConcept":{"text":%q},"whenHandedOver":%q,"quantity":{"value":30,"unit":"Tablet"},
 		"performer":[{"actor":{"display":"Sample Street Pharmacy"}}]%s`, drug, at, more))
 }
 
 func TestFactsOfFills(t *testing.T) {
 	n := shownOf(t, "patient.pharmacy", "", bundleOf(
-		fillOf("a", "Lisinopril  10 MG", "2026-11-20T00:00:00.000Z", `,"daysSupply":{"value":2,"unit":"wk"},"authorizingPrescription":[{"reference":"MedicationRequest/r"}]`),
-		fillOf("b", "lisinopril 10 mg", "2026-11-20T00:00:00.000Z", ""), // the same again
-		strings.Replace(fillOf("c", "Lisinopril 10 MG", "2026-11-20T00:00:00.000Z", ""), `"value":30`, `"value":90`, 1),
-		strings.Replace(fillOf("d", "Aspirin", "2026-11-21T00:00:00.000Z", `,"daysSupply":{"value":3,"unit":"month"}`), `"completed"`, `"declined"`, 1),
+		filledAt("a", "Lisinopril  10 MG", "2026-11-20T00:00:00.000Z", `,"daysSupply":{"value":2,"unit":"wk"},"authorizingPrescription":[{"reference":"MedicationRequest/r"}]`),
+		filledAt("b", "lisinopril 10 mg", "2026-11-20T00:00:00.000Z", ""), // the same again
+		strings.Replace(filledAt("c", "Lisinopril 10 MG", "2026-11-20T00:00:00.000Z", ""), `"value":30`, `"value":90`, 1),
+		strings.Replace(filledAt("d", "Aspirin", "2026-11-21T00:00:00.000Z", `,"daysSupply":{"value":3,"unit":"month"}`), `"completed"`, `"declined"`, 1),
 		resource("SURESCRIPTS", "MedicationRequest", "r", `,"authoredOn":"2026-11-19T00:00:00.000Z","requester":{"display":"Robin Prescriber"},"dispenseRequest":{"numberOfRepeatsAllowed":3}`),
 	))
 	pharmacy := care.Contact{Name: "Sample Street Pharmacy"}
@@ -160,7 +160,7 @@ func TestFactsOfFills(t *testing.T) {
 func TestOfHundredsOfFillsANoticeHasTheNewest(t *testing.T) {
 	var all []string
 	for i := range 300 {
-		all = append(all, fillOf(fmt.Sprint("f", i), fmt.Sprint("Drug ", i%40), fmt.Sprintf("2026-%02d-%02dT00:00:00.000Z", 1+i%10, 1+i/12), ""))
+		all = append(all, filledAt(fmt.Sprint("f", i), fmt.Sprint("Drug ", i%40), fmt.Sprintf("2026-%02d-%02dT00:00:00.000Z", 1+i%10, 1+i/12), ""))
 	}
 	n := shownOf(t, "patient.pharmacy", "", bundleOf(all...))
 	if len(n.Facts.Fills) != 20 || n.Facts.MoreFills != 280 {

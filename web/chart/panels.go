@@ -50,6 +50,9 @@ func panel(r fhir.Report) care.Panel {
 	if p.Name == "" {
 		p.Name = r.Code.Text // an older version stored no name
 	}
+	if p.Name == r.Code.Code { // a bare LOINC code: a nurse can do nothing with it
+		p.Name = ""
+	}
 	for _, o := range r.Results {
 		p.Results = append(p.Results, results(o, r.Effective)...)
 	}

@@ -25,9 +25,9 @@ func (b *builder) extensions(owner *node) error {
 	if _, err := b.d.ReadToken(); err != nil {
 		return err
 	}
-	all := node{name: "extension", kind: '['}
+	all, traces := node{name: "extension", kind: '['}, node{name: tracesOf, kind: '['}
 	for b.d.PeekKind() != ']' {
-		if b.d.PeekKind() != '{' || len(all.kids) == maxExtensions {
+		if b.d.PeekKind() != '{' || len(all.kids) == maxExtensions || len(traces.kids) == maxTraces {
 			if err := b.d.SkipValue(); err != nil {
 				return err
 			}
@@ -37,22 +37,28 @@ func (b *builder) extensions(owner *node) error {
 		if err != nil {
 			return err
 		}
-		if wanted {
+		switch {
+		case !wanted:
+		case one.get("url").str() == extensionRelated:
+			traces.kids = append(traces.kids, one)
+		default:
 			all.kids = append(all.kids, one)
 		}
 	}
 	if _, err := b.d.ReadToken(); err != nil {
 		return err
 	}
-	if len(all.kids) > 0 {
-		b.nodes++
-		owner.kids = append(owner.kids, all)
+	for _, found := range []node{all, traces} {
+		if len(found.kids) > 0 {
+			b.nodes++
+			owner.kids = append(owner.kids, found)
+		}
 	}
 	return nil
 }
 
 // extension reads one extension; wanted says whether its url is one of ours. The value, whose member may stand before the
-// url, is a short string or number: valueCoding.code, valuePositiveInt.
+// url, is a short string or number: valueCoding.code, valuePositiveInt, valueRelatedArtifact.display.
 func (b *builder) extension() (one node, wanted bool, err error) {
 	if _, err := b.d.ReadToken(); err != nil {
 		return one, false, err
@@ -70,7 +76,7 @@ func (b *builder) extension() (one node, wanted bool, err error) {
 			if err != nil {
 				return one, false, err
 			}
-			wanted = wanted || url.str() == extensionSource || url.str() == extensionFillNumber
+			wanted = wanted || url.str() == extensionSource || url.str() == extensionFillNumber || url.str() == extensionRelated
 			one.kids = append(one.kids, url)
 		case name == "valuePositiveInt" && kind == '0', name == "valueInteger" && kind == '0', name == "valueCode" && kind == '"':
 			value, err := b.short("value")
@@ -79,7 +85,13 @@ func (b *builder) extension() (one node, wanted bool, err error) {
 			}
 			one.kids = append(one.kids, value)
 		case name == "valueCoding" && kind == '{':
-			value, err := b.codingCode()
+			value, err := b.only("code")
+			if err != nil {
+				return one, false, err
+			}
+			one.kids = append(one.kids, value)
+		case name == "valueRelatedArtifact" && kind == '{':
+			value, err := b.only("display")
 			if err != nil {
 				return one, false, err
 			}
@@ -103,8 +115,8 @@ func (b *builder) extension() (one node, wanted bool, err error) {
 	return one, wanted, err
 }
 
-// codingCode is Coding.code, under the name value.
-func (b *builder) codingCode() (node, error) {
+// only is one member of an object, under the name value.
+func (b *builder) only(member string) (node, error) {
 	code := node{name: "value", kind: 'n'}
 	if _, err := b.d.ReadToken(); err != nil {
 		return code, err
@@ -114,7 +126,7 @@ func (b *builder) codingCode() (node, error) {
 		if err != nil {
 			return code, err
 		}
-		if name != "code" || b.d.PeekKind() != '"' {
+		if name != member || b.d.PeekKind() != '"' {
 			if err := b.d.SkipValue(); err != nil {
 				return code, err
 			}

@@ -373,3 +373,30 @@ func TestAnOlderVersionsFactsCanBeRead(t *testing.T) {
 		t.Error("a number is no pharmacy")
 	}
 }
+
+// TestALongLaboratoryFileKeepsWhatBelongsTogether: the network sends a report for each result, and with each who ordered
+// it, where, and its specimen.
+func TestALongLaboratoryFileKeepsWhatBelongsTogether(t *testing.T) {
+	const n = 1500
+	var all []string
+	for i := range n {
+		id := func(kind string) string { return fmt.Sprintf("%s-%036d", kind, i) }
+		all = append(all,
+			of("QUEST", "ServiceRequest", id("order"), fmt.Sprintf(`,"code":{"text":"PANEL %d"},"requester":{"reference":"Practitioner/%s"},"locationReference":[{"reference":"Location/%s"}]`, i, id("dr"), id("site"))),
+			of("QUEST", "Practitioner", id("dr"), `,"name":[{"text":"HOSPITALIST,SAMPLE"}],"identifier":[{"system":"http://hl7.org/fhir/sid/us-npi","value":"1234567893"}]`),
+			of("QUEST", "Location", id("site"), `,"name":"SAMPLE FAMILY PRACTICE","telecom":[{"system":"phone","value":"555-0142"}],"address":{"city":"Springfield","state":"IL","postalCode":"62701","line":["12 Sample St","Suite 3"]}`),
+			of("QUEST", "Specimen", id("s"), `,"type":{"text":"Serum"},"collection":{"collectedDateTime":"2026-04-20T00:00:00.000Z"}`),
+			of("QUEST", "DiagnosticReport", id("r"), fmt.Sprintf(`,"basedOn":[{"reference":"ServiceRequest/%s"}],"specimen":[{"reference":"Specimen/%s"}],"result":[{"reference":"Observation/%s"}]`, id("order"), id("s"), id("o"))),
+			of("QUEST", "Observation", id("o"), `,"code":{"text":"POTASSIUM"},"valueString":"4.1"`),
+		)
+	}
+	f := read(t, collection(all...))
+	if len(f.Reports) != n || len(f.Observations) != 0 || f.Truncated {
+		t.Fatalf("%d reports, %d results without one, truncated %t", len(f.Reports), len(f.Observations), f.Truncated)
+	}
+	for _, r := range f.Reports {
+		if !strings.HasPrefix(r.Name, "PANEL") || r.OrderedBy.NPI == "" || r.Site.Phone == "" || r.Specimen != "Serum" || len(r.Results) != 1 || r.Effective.String() != "2026-04-20" {
+			t.Fatalf("%+v", r)
+		}
+	}
+}

@@ -8,7 +8,7 @@ import (
 // What all facts together may cost in memory, by estimate; and either index of what is only referred to.
 const (
 	maxKept    = 10 << 20
-	maxIndexed = 2 << 20
+	maxIndexed = 4 << 20
 	baseCost   = 600 // of one resource without its words
 )
 
@@ -21,6 +21,7 @@ type reader struct {
 	asides  int               // what resources of other types cost in it
 	told    int               // what the results of all reports cost when written out
 	index   map[string]*known // by fullUrl, Type/id and "<n>#id"
+	folded  map[string]*known // by the Type/id of what was folded into it, and orders by their requisition
 	words   map[string]string // short words that recur: one copy of each
 
 	patients       []*patient
@@ -44,6 +45,7 @@ func newReader() *reader {
 	return &reader{
 		facts:          Facts{Counts: Counts{}},
 		index:          map[string]*known{},
+		folded:         map[string]*known{},
 		words:          map[string]string{},
 		encounters:     shelf[*encounter]{most: maxEncounters},
 		conditions:     shelf[*condition]{most: maxConditions},
@@ -278,6 +280,7 @@ func (c *from) describe(k *known, n *node) {
 	}
 	*budget += cost
 	r.register(k)
+	c.absorb(k, n)
 }
 
 // overhear keeps the names of people and places, for a bundle whose Encounter is gone.

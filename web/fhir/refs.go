@@ -91,6 +91,14 @@ func serverOf(full, kind, id string) string {
 // find resolves a reference to a resource of one of the kinds, or of any where none is named; nil where the file has
 // none, or where it cannot be told which.
 func (r *reader) find(to ref, kinds ...string) *known {
+	if k := r.direct(to, kinds...); k != nil {
+		return k
+	}
+	return r.foldedInto(to.to, kinds...)
+}
+
+// direct is find for what is in the file under its own name.
+func (r *reader) direct(to ref, kinds ...string) *known {
 	fits := func(key string) *known {
 		k := r.index[key]
 		if k == nil || k.unclear {

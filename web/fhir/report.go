@@ -70,6 +70,7 @@ func (c *from) report(id string, n *node, listed bool) *report {
 		orders: c.refs(n.get("basedOn"), maxIdentifiers), specimens: c.refs(n.get("specimen"), maxIdentifiers),
 		results: c.refs(n.get("result"), maxResults), listed: listed,
 	}
+	f.orders = append(f.orders, c.byRequisition(n.get("identifier"))...)
 	f.section = c.sectionCode(n.get("code"))
 	if f.Conclusion == "" {
 		f.Conclusion = strings.Join(c.concepts(n.get("conclusionCode"), maxIdentifiers), "\n")
