@@ -19,9 +19,9 @@ const (
 	quietTime = 2 * time.Millisecond   // so long nobody wrote: what waits behind may go on
 	pollTime  = time.Millisecond       // how often it looks
 	patience  = 100 * time.Millisecond // longest wait of what is behind, when deliveries come as fast as they can
-	calmRate  = 1500                   // deliveries a second up to which what is behind takes turns with them
-	burstRate = 4000                   // and from which it waits for as long as patience says
-	rateTime  = 100 * time.Millisecond // over which deliveries are counted
+	calmGroup = 12                     // deliveries of one commit up to which what is behind takes turns with them
+	fullGroup = 32                     // and from which it waits for as long as patience says
+	freshTime = 200 * time.Millisecond // so long the size of groups says something
 )
 
 type behindKey struct{}
@@ -46,9 +46,9 @@ type writer struct {
 
 	last       time.Time // when a write that was not behind ended
 	lastBehind bool      // the last turn was one behind
-	counting   time.Time // since when deliveries are counted
-	counted    int
-	rate       float64 // deliveries a second
+	behindAt   time.Time // when one behind ended
+	arrivedAt  time.Time // when deliveries were last written
+	together   float64   // how many of them were of late, in one commit: a machine's own measure of how hard it is pressed
 
 	pruned int64 // number of the change after which old ones were forgotten; the leader's own
 
@@ -132,14 +132,15 @@ func (w *writer) wait(j *job) (mine bool, err error) {
 }
 
 // waitBehind is wait for what lets others go first.
-func (w *writer) waitBehind(j *job) (mine bool, err error) {
+func (w *writer) waitBehind(j *job) (leads bool, err error) {
 	w.mu.Lock()
 	w.behind = append(w.behind, j)
 	tick := time.NewTimer(pollTime)
 	defer tick.Stop()
 	for {
 		now := clock()
-		if !w.busy && !w.closed && len(w.line) == 0 && (w.quiet(now) || w.due(j, now)) {
+		mine := slices.Contains(w.behind, j) // else another turn has taken it
+		if mine && !w.busy && !w.closed && len(w.line) == 0 && (w.quiet(now) || w.due(j, now)) {
 			w.busy, w.lastBehind = true, true
 			w.behind = slices.DeleteFunc(w.behind, func(o *job) bool { return o == j })
 			w.mu.Unlock()
@@ -150,13 +151,19 @@ func (w *writer) waitBehind(j *job) (mine bool, err error) {
 		select {
 		case <-j.lead:
 			return true, nil
+		case <-j.done:
+			return false, nil
 		case <-tick.C:
 		case <-j.ctx.Done():
 			if w.withdraw(j) {
 				return false, fmt.Errorf("waiting to write: %w", j.ctx.Err())
 			}
-			<-j.lead
-			return true, nil
+			select { // it was taken before
+			case <-j.lead:
+				return true, nil
+			case <-j.done:
+				return false, nil
+			}
 		}
 		w.mu.Lock()
 	}
@@ -177,26 +184,26 @@ func (w *writer) quiet(now time.Time) bool {
 	return now.Sub(w.last) >= quietTime && (w.deliveries == nil || w.deliveries() == 0)
 }
 
-// due says whether a job behind has waited for as long as it should: the faster deliveries come, the longer.
+// due says whether a job behind has waited for as long as it should: the more deliveries wait together, the longer.
 func (w *writer) due(j *job, now time.Time) bool {
-	w.settleRate(now)
-	share := min(max((w.rate-calmRate)/(burstRate-calmRate), 0), 1)
-	return now.Sub(j.since) >= time.Duration(share*float64(patience))
+	share := min(max((w.together-calmGroup)/(fullGroup-calmGroup), 0), 1)
+	if now.Sub(w.arrivedAt) > freshTime {
+		share = 0
+	}
+	since := j.since
+	if w.behindAt.After(since) {
+		since = w.behindAt
+	}
+	return now.Sub(since) >= time.Duration(share*float64(patience))
 }
 
-// arrived counts deliveries.
+// arrived notes how many deliveries were written together.
 func (w *writer) arrived(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.settleRate(clock())
-	w.counted += n
-}
-
-func (w *writer) settleRate(now time.Time) {
-	if took := now.Sub(w.counting); took >= rateTime {
-		w.rate = float64(w.counted) / took.Seconds()
-		w.counting, w.counted = now, 0
-	}
+	const weight = 0.1 // of the last one
+	w.together += weight * (float64(n) - w.together)
+	w.arrivedAt = clock()
 }
 
 // release gives the connection on: to what has waited behind for long enough, then to who waits first.
@@ -204,7 +211,9 @@ func (w *writer) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := clock()
-	if !w.lastBehind {
+	if w.lastBehind {
+		w.behindAt = now
+	} else {
 		w.last = now
 	}
 	give := func(from *[]*job, behind bool) {
@@ -228,15 +237,19 @@ func (w *writer) release() {
 // forget drops what was remembered of rows that may have been taken back. Only the leader calls it.
 func (w *writer) forget() { w.pruned, w.facilities = 0, map[string]bool{} }
 
-// next is who waits first, taken out of the line; nil where nobody does.
+// next is who waits first, taken out of the line; nil where nobody does. A turn of what is behind takes in all of that.
 func (w *writer) next() *job {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.line) == 0 {
+	from := &w.line
+	if w.lastBehind && len(w.behind) > 0 {
+		from = &w.behind
+	}
+	if len(*from) == 0 {
 		return nil
 	}
-	j := w.line[0]
-	w.line = w.line[1:]
+	j := (*from)[0]
+	*from = (*from)[1:]
 	return j
 }
 

@@ -90,6 +90,15 @@ func TestWhatIsBehindGoesOn(t *testing.T) {
 			}
 		})
 	}
+	for range 4 { // several at once share a turn
+		wg.Go(func() {
+			for range 20 {
+				if err := d.Write(Behind(t.Context()), func(tx *Tx) error { return set(t.Context(), tx, "y") }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
 	for range 5 {
 		pressed := false
 		err := d.Write(Behind(t.Context()), func(tx *Tx) error {
