@@ -124,13 +124,15 @@ func (s *Server) inboxRows(ctx context.Context, v db.Snapshot, f views.InboxFilt
 	p := views.Inbox{Filter: f, WebhookURL: s.webhookURL(), ToTop: before == 0}
 	search := s.inboxSearch(f, types)
 	search.Before, search.Limit = before, pageRows+1
-	list, err := v.InboxList(ctx, search)
+	search.Reach = db.Reach
+	list, rest, err := v.InboxPage(ctx, search)
 	if err != nil {
 		return p, err
 	}
 	if len(list) > pageRows {
 		list, p.Older = list[:pageRows], true
 	}
+	p.Back = s.back(rest)
 	for _, r := range list {
 		p.Rows = append(p.Rows, s.inboxRow(r))
 	}
