@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/streamingaead/subtle"
+	"golang.org/x/sync/errgroup"
 )
 
 // Files are encrypted with AES-256-GCM in chunks of this size, each authenticated, so that a large file is read and
@@ -140,6 +141,7 @@ type Writer struct {
 	part   string   // path until it has its name; "" after
 	file   *os.File // nil once sealed
 	sealed io.WriteCloser
+	ended  bool // nothing more is written
 	sum    hash.Hash
 	size   int64
 }
@@ -173,12 +175,24 @@ func (w *Writer) Size() int64 { return w.size }
 // Sum is the SHA-256 of what was written, before encryption.
 func (w *Writer) Sum() []byte { return w.sum.Sum(nil) }
 
+// finish ends the file's content. It is not on the disk, and has no name, before it is kept.
+func (w *Writer) finish() error {
+	if w.ended {
+		return nil
+	}
+	w.ended = true
+	return w.sealed.Close()
+}
+
+// open reads a file that is finished and not yet kept.
+func (w *Writer) open() (io.ReadCloser, error) { return w.vault.open(w.part, w.Name) }
+
 // Seal ends the file and brings it to the disk; it has no name yet. Where it was sealed before, nothing happens.
 func (w *Writer) Seal() error {
 	if w.file == nil {
 		return nil
 	}
-	err := errors.Join(w.sealed.Close(), w.file.Sync(), w.file.Close())
+	err := errors.Join(w.finish(), w.file.Sync(), w.file.Close())
 	w.file = nil
 	if err != nil {
 		w.Discard()
@@ -186,16 +200,60 @@ func (w *Writer) Seal() error {
 	return err
 }
 
+// name gives a sealed file its name. The caller brings the folder to the disk.
+func (w *Writer) name() error {
+	if err := os.Rename(w.part, w.vault.path(w.Name)); err != nil {
+		return err
+	}
+	w.part = ""
+	return nil
+}
+
 // Keep seals the file and gives it its name.
 func (w *Writer) Keep() error {
 	if err := w.Seal(); err != nil {
 		return err
 	}
-	if err := os.Rename(w.part, w.vault.path(w.Name)); err != nil {
+	if err := w.name(); err != nil {
 		return err
 	}
-	w.part = ""
 	return syncDir(w.vault.dir)
+}
+
+// syncing is how many files are brought to the disk at once: the disk takes them together.
+const syncing = 16
+
+// keep is [Writer.Keep] of many files, whose folder is brought to the disk once. It returns an error for each; a file that
+// has one is gone.
+func (v *Vault) keep(files []*Writer) []error {
+	errs := make([]error, len(files))
+	var g errgroup.Group
+	g.SetLimit(syncing)
+	for i, w := range files {
+		g.Go(func() error {
+			if errs[i] = w.Seal(); errs[i] == nil {
+				errs[i] = w.name()
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if len(files) == 0 {
+		return errs
+	}
+	if err := syncDir(v.dir); err != nil {
+		for i, w := range files {
+			if errs[i] == nil {
+				errs[i] = errors.Join(err, v.Remove(w.Name))
+			}
+		}
+	}
+	for i, w := range files {
+		if errs[i] != nil {
+			w.Discard()
+		}
+	}
+	return errs
 }
 
 // Discard removes the file where Keep was not called. It may always be deferred.
@@ -217,8 +275,10 @@ type reader struct {
 }
 
 // Open returns the content of a file. Reading fails, before a wrong byte is given out, where the file is damaged.
-func (v *Vault) Open(name string) (io.ReadCloser, error) {
-	f, err := os.Open(v.path(name))
+func (v *Vault) Open(name string) (io.ReadCloser, error) { return v.open(v.path(name), name) }
+
+func (v *Vault) open(path, name string) (io.ReadCloser, error) {
+	f, err := os.Open(path) //nolint:gosec // our own folder
 	if err != nil {
 		return nil, err
 	}
