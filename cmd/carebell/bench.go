@@ -15,6 +15,8 @@ func bench(ctx context.Context, s *settings, args []string, t terminal) (err err
 	f.IntVar(&o.size, "size", 64, "archive: KiB of a document")
 	f.DurationVar(&o.outage, "outage", time.Minute, "archive: how long the origin is down")
 	f.DurationVar(&o.life, "life", 10*time.Minute, "archive: how long a link lives; the sender's own live 10 minutes")
+	f.DurationVar(&o.away, "away", 20*time.Millisecond, "archive: how long the origin takes to answer")
+	f.IntVar(&o.queue, "queue", 20_000, "archive: how many links wait while acknowledgements are counted; 0 = leave that out")
 	words, err := parse(f, args, 1, t)
 	if err != nil {
 		return err

@@ -100,11 +100,11 @@ func measure(ctx context.Context, v variant, dir string) (_ float64, err error) 
 	}
 	background.Go(func() { _ = app.Listener(listener) })
 	defer func() { _ = app.ShutdownWithTimeout(5 * time.Second) }()
-	return load("http://" + listener.Addr().String() + intake.Path)
+	return load("http://"+listener.Addr().String()+intake.Path, benchBody)
 }
 
-// load posts signed webhooks over benchConnections connections for one round.
-func load(url string) (float64, error) {
+// load posts signed webhooks over benchConnections connections for one round, each with the body that body makes.
+func load(url string, body func(worker, n int) []byte) (float64, error) {
 	client := &fasthttp.Client{MaxConnsPerHost: benchConnections, ReadTimeout: 15 * time.Second, WriteTimeout: 15 * time.Second}
 	defer client.CloseIdleConnections()
 	var acknowledged, refused atomic.Int64
@@ -119,9 +119,9 @@ func load(url string) (float64, error) {
 			req.SetRequestURI(url)
 			req.Header.SetMethod(fasthttp.MethodPost)
 			for n := 0; now().Before(until); n++ {
-				body := benchBody(worker, n)
-				req.Header.Set(metriport.SignatureHeader, metriport.Sign(benchKey, body))
-				req.SetBody(body)
+				b := body(worker, n)
+				req.Header.Set(metriport.SignatureHeader, metriport.Sign(benchKey, b))
+				req.SetBody(b)
 				if err := client.Do(req, resp); err != nil || resp.StatusCode() != fasthttp.StatusOK {
 					refused.Add(1)
 					continue

@@ -10,7 +10,7 @@ import (
 
 // How results are written down: as many in one transaction as wait, within bounds, because the receiver waits for its end.
 const (
-	mostResults = 128                   // files that one turn brings to the disk
+	mostResults = 128                   // that one turn writes down, and files that it brings to the disk
 	turnTime    = 10 * time.Millisecond // of writing in one transaction; what does not fit waits for the next
 	turnEvery   = 20 * time.Millisecond // from the beginning of one turn to that of the next
 	writeTime   = 30 * time.Second
