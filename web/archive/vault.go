@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/tink-crypto/tink-go/v2/streamingaead/subtle"
+	"golang.org/x/sync/errgroup"
 )
 
 // Files are encrypted with AES-256-GCM in chunks of this size, each authenticated, so that a large file is read and
@@ -262,15 +263,21 @@ func (w *Writer) name() error {
 // Keep seals the file and gives it its name.
 func (w *Writer) Keep() error { return w.vault.keep([]*Writer{w})[0] }
 
+// writers is how many files are written at once.
+const writers = 16
+
 // keep is [Writer.Keep] of many files, which the disk takes together: first all are on their way, then they are waited for,
 // and their folder is brought to the disk once. It returns an error for each; a file that has one is gone.
 func (v *Vault) keep(files []*Writer) []error {
 	errs := make([]error, len(files))
+	var writing errgroup.Group
+	writing.SetLimit(writers)
 	for i, w := range files {
 		if !w.onDisk {
-			errs[i] = w.write()
+			writing.Go(func() error { errs[i] = w.write(); return nil })
 		}
 	}
+	_ = writing.Wait()
 	for i, w := range files {
 		if errs[i] == nil && !w.onDisk {
 			hurry(w.file)
