@@ -43,7 +43,7 @@ func unlinked(round int) func(worker, n int) []byte {
 }
 
 // perMessage is how many documents one webhook names.
-const perMessage = 10
+const perMessage = 100
 
 func (o archiveBench) run(ctx context.Context, dir string, t terminal) error {
 	switch {

@@ -56,7 +56,10 @@ type Archive struct {
 	mu       sync.Mutex
 	progress map[int64]Progress
 	full     bool
-	ended    []*result // what the next turn writes down
+	fetched  []*result     // files that are not yet on the disk
+	some     chan struct{} // there are some
+	ended    []*result     // what the next turn writes down
+	files    int           // that were fetched and are not yet written down
 }
 
 // Progress is how far a running fetch is.
@@ -100,14 +103,17 @@ func New(d *db.DB, o Options) *Archive {
 		hosts: newHosts(o.Places),
 		alert: o.Alert, stored: o.Stored, removed: o.Removed,
 		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, split: o.Split, apply: o.Apply, now: o.Now, log: o.Log,
-		wake: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
+		wake: make(chan struct{}, 1), some: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
 	}
 }
 
 // Wake says that downloads may have become due. It never blocks.
-func (a *Archive) Wake() {
+func (a *Archive) Wake() { signal(a.wake) }
+
+// signal never blocks; signals that nobody has heard yet are one.
+func signal(c chan<- struct{}) {
 	select {
-	case a.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -17,7 +17,7 @@ type Places struct {
 }
 
 // DefaultPlaces are for an origin like the sender's, some 20 ms away.
-var DefaultPlaces = Places{PerHost: 64, All: 128}
+var DefaultPlaces = Places{PerHost: 96, All: 192}
 
 // Bounds of Places that people set.
 const (

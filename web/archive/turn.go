@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"carebell/db"
@@ -57,9 +58,44 @@ func (a *Archive) hand(r *result) {
 		}
 	}
 	a.mu.Lock()
+	defer a.mu.Unlock()
+	if r.writer != nil {
+		a.files++
+		a.fetched = append(a.fetched, r)
+		signal(a.some)
+		return
+	}
 	a.ended = append(a.ended, r)
-	a.mu.Unlock()
-	a.Wake()
+	signal(a.wake)
+}
+
+// keepFiles brings files to the disk, as many together as wait, until stop is closed and none is left. Fetching goes on
+// meanwhile.
+func (a *Archive) keepFiles(stop <-chan struct{}) {
+	for {
+		a.mu.Lock()
+		n := min(len(a.fetched), mostResults)
+		results := a.fetched[:n:n]
+		a.fetched = a.fetched[n:]
+		a.mu.Unlock()
+		if n > 0 {
+			kept := a.onDisk(results)
+			a.mu.Lock()
+			a.ended = append(a.ended, kept...)
+			a.mu.Unlock()
+			a.Wake()
+			continue
+		}
+		select {
+		case <-a.some:
+		case <-stop:
+			select {
+			case <-a.some:
+			default:
+				return
+			}
+		}
+	}
 }
 
 // Run fetches until ctx ends, and waits for what is under way to stop.
@@ -73,7 +109,15 @@ func (a *Archive) Run(ctx context.Context) error {
 		a.log.Error("interrupted downloads could not be resumed", "error", err)
 	}
 	a.hosts.resume(down)
-	defer a.finish(ctx)
+	stop := make(chan struct{})
+	var keeping sync.WaitGroup
+	keeping.Go(func() { a.keepFiles(stop) })
+	defer func() {
+		a.running.Wait()
+		close(stop)
+		keeping.Wait()
+		a.finish(ctx)
+	}()
 	sweeping := time.NewTicker(sweepEvery)
 	defer sweeping.Stop()
 	a.sweep(ctx)
@@ -99,11 +143,9 @@ func (a *Archive) Run(ctx context.Context) error {
 	}
 }
 
-// finish waits for what is under way, and writes down what has ended.
+// finish writes down what has ended, at the end of it all.
 func (a *Archive) finish(ctx context.Context) {
-	a.running.Wait()
-	ctx = context.WithoutCancel(ctx)
-	for range 3 {
+	for range 2*a.hosts.all()/mostResults + 3 {
 		results := a.take()
 		if len(results) == 0 {
 			return
@@ -119,7 +161,7 @@ func (a *Archive) finish(ctx context.Context) {
 func (a *Archive) turn(ctx context.Context) time.Duration {
 	const idle = time.Minute
 	results := a.take()
-	n := min(a.hosts.free(), 2*a.hosts.all()-a.unsettled())
+	n := min(a.hosts.free(), 3*a.hosts.all()-a.unsettled())
 	if !a.roomOnDisk() {
 		n = 0
 	}
@@ -137,7 +179,7 @@ func (a *Archive) turn(ctx context.Context) time.Duration {
 	switch {
 	case t.failed:
 		return time.Second
-	case a.unsettled() > 0:
+	case a.waiting():
 		return 0
 	case a.DiskFull():
 		return 10 * time.Second
@@ -165,15 +207,29 @@ func (a *Archive) take() []*result {
 	return out
 }
 
+// unsettled counts the files that were fetched and are not yet written down.
 func (a *Archive) unsettled() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.ended)
+	return a.files
 }
 
-// settle brings files to the disk and then, in one transaction, writes down how fetches ended and takes what is due.
+// waiting says whether there is something for the next turn.
+func (a *Archive) waiting() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.ended) > 0
+}
+
+// dropped notes that a file waits no more.
+func (a *Archive) dropped() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.files--
+}
+
+// settle writes down, in one transaction, how fetches ended, and takes what is due.
 func (a *Archive) settle(ctx context.Context, results []*result, t *taking) {
-	results = a.onDisk(results)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
 	news := a.hosts.news()
@@ -201,6 +257,7 @@ func (a *Archive) settle(ctx context.Context, results []*result, t *taking) {
 			a.settled([]*result{r})
 		case r.writer != nil:
 			r.discard()
+			a.dropped()
 			a.close(r.download, &diskError{err})
 		case r.tries < mostTries && a.db.BrokenBy() == nil: // there may be room again
 			a.mu.Lock()
@@ -231,6 +288,7 @@ func (a *Archive) onDisk(results []*result) []*result {
 		if r.err != nil {
 			err := r.err
 			r.discard()
+			a.dropped()
 			a.close(r.download, &diskError{err})
 			continue
 		}
@@ -304,6 +362,7 @@ func (a *Archive) settled(results []*result) {
 		if r.writer == nil {
 			continue
 		}
+		a.dropped()
 		r.inside.settle(true)
 		r.inside.discard()
 		if r.download.File != r.writer.Name {
