@@ -47,6 +47,9 @@ func (s *Server) alerts(sum db.Summary) []string {
 	if s.archive.DiskFull() {
 		out = append(out, "The disk is nearly full: webhooks still come in and are kept, but files are not fetched. Tell whoever looks after this computer to make room.")
 	}
+	if dying := s.dying(); dying != "" {
+		out = append(out, dying)
+	}
 	if s.checker == nil {
 		return out // what was found with a key that is no longer set is not known to be so
 	}

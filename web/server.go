@@ -72,7 +72,12 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 		api := metriport.NewClient(cfg.APIURL, cfg.APIKey, guard.ForAPI(cfg.APIURL).Client())
 		s.checker = completeness.New(d, api, cfg.Now, cfg.Log, s.hub.Wake)
 	}
+	places, err := loadPlaces(ctx, d)
+	if err != nil {
+		return nil, err
+	}
 	s.archive = archive.New(d, archive.Options{
+		Places: places,
 		Vault: vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
 		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles, Alert: s.hub.Wake,
 		Stored: func(d db.Download) {

@@ -60,6 +60,9 @@ type Archive struct {
 	some     chan struct{} // there are some
 	ended    []*result     // what the next turn writes down
 	files    int           // that were fetched and are not yet written down
+	ends     int           // fetches that ended since the pace was measured
+	pace     pace
+	forecast Forecast
 }
 
 // Progress is how far a running fetch is.
@@ -163,6 +166,7 @@ func (a *Archive) one(ctx context.Context, d db.Download, t trial) {
 		telling.Stop()
 		a.hosts.leave(t)
 		a.mu.Lock()
+		a.ends++
 		delete(a.progress, d.ID)
 		a.mu.Unlock()
 		if p := recover(); p != nil {

@@ -112,6 +112,7 @@ func (a *Archive) Run(ctx context.Context) error {
 	stop := make(chan struct{})
 	var keeping sync.WaitGroup
 	keeping.Go(func() { a.keepFiles(stop) })
+	keeping.Go(func() { a.lookAhead(ctx) })
 	defer func() {
 		a.running.Wait()
 		close(stop)
@@ -123,8 +124,11 @@ func (a *Archive) Run(ctx context.Context) error {
 	a.sweep(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	last := time.Now() //nolint:forbidigo // the pace of this process, not the clinic's time
 	for {
-		began := time.Now() //nolint:forbidigo // the pace of this process, not the clinic's time
+		began := time.Now() //nolint:forbidigo // as above
+		a.measure(began.Sub(last))
+		last = began
 		timer.Reset(max(a.turn(ctx), 0))
 		select {
 		case <-a.wake:
@@ -187,6 +191,17 @@ func (a *Archive) turn(ctx context.Context) time.Duration {
 		return idle // the end of a running one wakes
 	}
 	return min(max(t.next.Sub(a.now()), 0), idle)
+}
+
+// measure notes how many links ended since the turn before, where some were being fetched.
+func (a *Archive) measure(since time.Duration) {
+	running := a.hosts.free() < a.hosts.all()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if running || a.ends > 0 {
+		a.pace.add(a.ends, since)
+	}
+	a.ends = 0
 }
 
 // taking is what one turn takes from the queue.
