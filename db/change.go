@@ -77,7 +77,7 @@ func (s Snapshot) Summary(ctx context.Context, most int) (Summary, error) {
 		(SELECT count(*) FROM (SELECT 1 FROM notification WHERE state = 0 LIMIT ?1)),
 		(SELECT count(*) FROM (SELECT 1 FROM mail WHERE box = 'in' AND state = 0 LIMIT ?1)), `+lastReceived+`,
 		(SELECT count(*) FROM (SELECT 1 FROM `+missingNow+` LIMIT ?1)),
-		coalesce((SELECT iif(detail = '', 'no reason given', detail) FROM completeness_run WHERE id = `+lastGood+` AND webhook_known AND NOT enabled), '')`,
+		coalesce((SELECT iif(detail = '', 'no reason given', detail) FROM completeness_run WHERE id = `+lastAnswered+` AND webhook_known AND NOT enabled), '')`,
 		most).Scan(&sum.Head, &sum.New, &sum.Unread, &last, &sum.Missing, &sum.Failing)
 	sum.LastReceived = instant(last)
 	return sum, err

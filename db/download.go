@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"carebell/web/fhir"
 )
 
 // Fetch is how far a download came.
@@ -124,9 +126,10 @@ func (tx *Tx) StoredContent(ctx context.Context, sum []byte) (string, error) {
 	return file, err
 }
 
-// SaveRecord keeps the facts read from a stored bundle, as JSON.
+// SaveRecord keeps the facts read from a stored bundle by this version's reader, as JSON.
 func (tx *Tx) SaveRecord(ctx context.Context, downloadID int64, facts []byte) error {
-	_, err := tx.exec(ctx, `INSERT INTO record (download_id, facts) VALUES (?1, ?2) ON CONFLICT (download_id) DO UPDATE SET facts = ?2`, downloadID, string(facts))
+	_, err := tx.exec(ctx, `INSERT INTO record (download_id, facts, reader) VALUES (?1, ?2, ?3) ON CONFLICT (download_id) DO UPDATE SET facts = ?2, reader = ?3`,
+		downloadID, string(facts), fhir.ReaderVersion)
 	return err
 }
 

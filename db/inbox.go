@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,11 +21,31 @@ import (
 // written after the handler's buffers may have been reused.
 type Received struct {
 	MessageID string
+	Shared    bool // other messages have this id too: only with its body it names the message
 	RequestID string
 	Type      string
 	SentAt    time.Time // meta.when; zero where absent
 	KeyID     string    // fingerprint of the key that signed
 	Body      []byte    // as it came
+}
+
+// idEnd ends the id as it was sent in the key of a message whose id is shared. No id has it: it is no printable character.
+const idEnd = "\x1f"
+
+// key is what is unique for ever, in the column message_id: the message's id, and where that is shared the hash of its
+// body behind it. So the same body is the same message however often and by whomever it is delivered, and the
+// dashboard's test events, which all have one id, are each their own.
+func (d *delivery) key() string {
+	if !d.Shared {
+		return d.MessageID
+	}
+	return d.MessageID + idEnd + hex.EncodeToString(d.sum[:])
+}
+
+// asSent is the id of a message as it was sent, and whether it is shared.
+func asSent(key string) (id string, shared bool) {
+	id, _, shared = strings.Cut(key, idEnd)
+	return id, shared
 }
 
 // Receipt says what became of a delivery that is now durable.
@@ -217,7 +239,7 @@ func (in *Inbox) insert(tx *Tx, d *delivery) error {
 	ctx := context.Background()
 	var seq int64
 	var first []byte
-	err := tx.row(ctx, selectByMessage, d.MessageID).Scan(&seq, &first)
+	err := tx.row(ctx, selectByMessage, d.key()).Scan(&seq, &first)
 	switch {
 	case err == nil:
 		return in.insertRepeat(ctx, tx, d, seq, first)
@@ -226,8 +248,8 @@ func (in *Inbox) insert(tx *Tx, d *delivery) error {
 	}
 	next := link{at: in.last.at + 1}
 	sent := millis(d.SentAt)
-	next.chain = chain(in.last.chain, next.at, tx.Now, d.sum, d.MessageID, d.RequestID, d.Type, d.KeyID, chained(sent), strconv.Itoa(len(d.Body)))
-	_, err = tx.exec(ctx, insertInbox, next.at, d.MessageID, d.RequestID, d.Type, sent, tx.Now, d.KeyID,
+	next.chain = chain(in.last.chain, next.at, tx.Now, d.sum, d.key(), d.RequestID, d.Type, d.KeyID, chained(sent), strconv.Itoa(len(d.Body)))
+	_, err = tx.exec(ctx, insertInbox, next.at, d.key(), d.RequestID, d.Type, sent, tx.Now, d.KeyID,
 		d.stored, d.form, len(d.Body), d.sum[:], next.chain)
 	if err != nil {
 		return fmt.Errorf("inserting into the inbox: %w", err)
@@ -244,7 +266,7 @@ func (in *Inbox) insertRepeat(ctx context.Context, tx *Tx, d *delivery, seq int6
 		body = d.stored
 	}
 	next := link{at: in.lastRepeat.at + 1}
-	next.chain = chain(in.lastRepeat.chain, next.at, tx.Now, d.sum, d.MessageID, d.KeyID, strconv.FormatBool(differs), strconv.Itoa(len(d.Body)))
+	next.chain = chain(in.lastRepeat.chain, next.at, tx.Now, d.sum, d.key(), d.KeyID, strconv.FormatBool(differs), strconv.Itoa(len(d.Body)))
 	if _, err := tx.exec(ctx, insertRepeat, next.at, seq, tx.Now, d.KeyID, differs, body, d.form, len(d.Body), d.sum[:], next.chain); err != nil {
 		return fmt.Errorf("inserting a repeated delivery: %w", err)
 	}

@@ -54,6 +54,7 @@ func (s Snapshot) InboxList(ctx context.Context, f InboxSearch) ([]InboxRow, err
 		var sent, received sql.NullInt64
 		err := rows.Scan(&r.Seq, &r.MessageID, &r.RequestID, &r.Type, &sent, &received, &r.KeyID, &r.Size, &r.Deliveries, &r.Status, &r.Error,
 			&r.Patient.ID, &r.Patient.ExternalID, &r.Patient.Name, &r.Patient.BirthDate, &r.Patients)
+		r.MessageID, r.Shared = asSent(r.MessageID)
 		r.SentAt, r.ReceivedAt = instant(sent), instant(received)
 		return err
 	})
@@ -92,6 +93,7 @@ func (f InboxSearch) hits() (string, []any, error) {
 		add(`inbox i`, `i.seq IN (SELECT seq FROM inbox WHERE request_id <> '' AND request_id >= ? AND request_id < ?)`, `i.seq`, f.Text, end)
 	} else {
 		add(`inbox i`, `i.message_id = ?`, `i.seq`, f.Text)
+		add(`inbox i`, `i.seq IN (SELECT seq FROM inbox WHERE message_id >= ? AND message_id < ?)`, `i.seq`, f.Text+idEnd, f.Text+" ")
 		add(`inbox i`, `i.request_id <> '' AND i.request_id = ?`, `i.seq`, f.Text)
 	}
 	for _, t := range f.TextTypes {

@@ -29,7 +29,8 @@ var Statuses = []Status{StatusReceived, StatusProcessed, StatusUnrecognized, Sta
 // Message is an inbox row without its body.
 type Message struct {
 	Seq        int64
-	MessageID  string
+	MessageID  string // as it was sent
+	Shared     bool   // other messages have this id too: it is that of a test event
 	RequestID  string
 	Type       string
 	SentAt     time.Time // zero where the sender did not say
@@ -73,6 +74,7 @@ func (s Snapshot) Messages(ctx context.Context, f InboxFilter) ([]Message, error
 	return collect(rows, func(m *Message) error {
 		var sent, received sql.NullInt64
 		err := rows.Scan(&m.Seq, &m.MessageID, &m.RequestID, &m.Type, &sent, &received, &m.Deliveries, &m.Status, &m.Error)
+		m.MessageID, m.Shared = asSent(m.MessageID)
 		m.SentAt, m.ReceivedAt = instant(sent), instant(received)
 		return err
 	})
@@ -81,7 +83,7 @@ func (s Snapshot) Messages(ctx context.Context, f InboxFilter) ([]Message, error
 // Waiting is a message as the projector needs it.
 type Waiting struct {
 	Seq        int64
-	MessageID  string
+	MessageID  string // what names it alone: its id, with more behind it where other messages have that too
 	Type       string
 	ReceivedAt time.Time
 	Body       []byte

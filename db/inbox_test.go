@@ -87,6 +87,65 @@ func TestOneCommitForMany(t *testing.T) {
 	}
 }
 
+// TestSharedIDNamesAMessageWithItsBody: what has the id of test events is once for each body, also within one group, and
+// is not mixed up with a message that has the id for itself. Ids that are not shared are once, whatever the body.
+func TestSharedIDNamesAMessageWithItsBody(t *testing.T) {
+	d := fresh(t)
+	in := inboxOf(t, d)
+	receive := func(shared bool, body string) Receipt {
+		r, err := in.Append(t.Context(), Received{MessageID: "msg-123", Shared: shared, Type: "t", KeyID: "k", Body: []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	release := held(t, d)
+	var wg sync.WaitGroup
+	for i := range 60 {
+		wg.Go(func() { receive(i%4 != 0, fmt.Sprint("body ", i%3)) })
+	}
+	for len(in.queue) < 50 {
+		time.Sleep(time.Millisecond)
+	}
+	release()
+	wg.Wait()
+	in.Close()
+	in = inboxOf(t, d) // it is so after a restart too
+	if r := receive(true, "body 1"); !r.Repeat {
+		t.Errorf("the same body again is %+v", r)
+	}
+	if r := receive(true, "body 9"); r.Repeat {
+		t.Errorf("another body is %+v", r)
+	}
+	if r := receive(false, "body 9"); !r.Repeat {
+		t.Errorf("another body under an id that is not shared is %+v", r)
+	}
+	shared, deliveries := 0, 0
+	if err := d.Read(t.Context(), func(s Snapshot) error {
+		list, err := s.Messages(t.Context(), InboxFilter{})
+		for _, m := range list {
+			if deliveries += m.Deliveries; m.Shared {
+				shared++
+			}
+			if m.MessageID != "msg-123" {
+				t.Errorf("%+v", m)
+			}
+		}
+		if len(list) != 5 {
+			t.Errorf("%d messages, want four that share the id and one that does not", len(list))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if shared != 4 || deliveries != 63 {
+		t.Errorf("%d messages share the id, and there were %d deliveries", shared, deliveries)
+	}
+	if v, err := d.Verify(t.Context()); err != nil || v.Messages != 5 || v.Repeats != 58 {
+		t.Errorf("verify: %+v %v", v, err)
+	}
+}
+
 // TestOneBadRowCostsNoOther in the group it was committed with; the chain has no gap where it was.
 func TestOneBadRowCostsNoOther(t *testing.T) {
 	d := fresh(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -39,9 +40,9 @@ type Notification struct {
 	InboxSeq     int64
 	Kind         care.Kind
 	PatientID    string
-	MessageID    string
-	EventAt      time.Time // of a day, its noon in UTC
-	EventDay     bool      // EventAt was sent as a day
+	MessageID    string    // what names its message alone, as in [Waiting]
+	EventAt      time.Time // as the event says it, else as its record does; of a day, its [care.Noon]
+	EventDay     bool      // EventAt is a day
 	SentAt       time.Time
 	SourceSentAt time.Time
 	ReceivedAt   time.Time
@@ -76,7 +77,8 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 		return err
 	}
 	var twin sql.NullInt64
-	err = tx.row(ctx, `SELECT min(id) FROM notification WHERE patient_id = ? AND kind = ? AND event_at = ? AND source_sent_at IS ? AND moves = ? AND id < ?`,
+	err = tx.row(ctx, `SELECT min(id) FROM notification WHERE patient_id = ? AND kind = ? AND event_at = ? AND NOT event_from_record
+		AND source_sent_at IS ? AND moves = ? AND id < ?`,
 		n.PatientID, n.Kind, millis(n.EventAt), millis(n.SourceSentAt), string(moves), n.ID).Scan(&twin)
 	if err != nil {
 		return fmt.Errorf("looking for a twin: %w", err)
@@ -91,7 +93,7 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
 			coalesce((SELECT iif(done_at IS NOT NULL, 2, iif(seen_at IS NOT NULL, 1, 0)) FROM notification_mark WHERE notification_id = ?1), 0))
 		ON CONFLICT (id) DO UPDATE SET kind = ?3, patient_id = ?4, event_at = ?6, sent_at = ?7, source_sent_at = ?8, admit_at = ?10, discharge_at = ?11,
-			moves = ?12, facility = iif(?13 = '', facility, ?13), twin_of = ?14, test = ?15, event_day = ?16`,
+			moves = ?12, facility = iif(?13 = '', facility, ?13), twin_of = ?14, test = ?15, event_day = ?16, event_from_record = 0`,
 		n.ID, n.InboxSeq, n.Kind, n.PatientID, n.MessageID, millis(n.EventAt), millis(n.SentAt), millis(n.SourceSentAt), millis(n.ReceivedAt),
 		millis(n.AdmitAt), millis(n.DischargeAt), string(moves), n.Facility, twin.Int64, n.Test, n.EventDay)
 	if err != nil {
@@ -99,8 +101,8 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 	}
 	// Where its message was read later than those behind it, they are its twins.
 	//nolint:sqlclosecheck // collect closes them
-	rows, err := tx.query(ctx, `UPDATE notification SET twin_of = ?6 WHERE patient_id = ?1 AND kind = ?2 AND event_at = ?3 AND source_sent_at IS ?4 AND moves = ?5
-		AND id > ?6 AND (twin_of = 0 OR twin_of > ?6) RETURNING id`, n.PatientID, n.Kind, millis(n.EventAt), millis(n.SourceSentAt), string(moves), n.ID)
+	rows, err := tx.query(ctx, `UPDATE notification SET twin_of = ?6 WHERE patient_id = ?1 AND kind = ?2 AND event_at = ?3 AND NOT event_from_record
+		AND source_sent_at IS ?4 AND moves = ?5 AND id > ?6 AND (twin_of = 0 OR twin_of > ?6) RETURNING id`, n.PatientID, n.Kind, millis(n.EventAt), millis(n.SourceSentAt), string(moves), n.ID)
 	if err != nil {
 		return fmt.Errorf("looking for twins: %w", err)
 	}
@@ -112,6 +114,25 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 		if err := tx.changed(ctx, n.PatientID, id); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// SaveRecordTime dates a notification whose event has no time by what its record says. The change is numbered by
+// [Tx.SaveNotificationFacts].
+func (tx *Tx) SaveRecordTime(ctx context.Context, id int64, f care.Facts) error {
+	var kind care.Kind
+	var told sql.NullInt64
+	err := tx.row(ctx, `SELECT kind, coalesce(source_sent_at, sent_at) FROM notification WHERE id = ? AND (event_at IS NULL OR event_from_record)`, id).Scan(&kind, &told)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		at, day := f.When(kind, instant(told))
+		_, err = tx.exec(ctx, `UPDATE notification SET event_at = ?2, event_day = ?3, event_from_record = ?2 IS NOT NULL WHERE id = ?1`, id, millis(at), day)
+	}
+	if err != nil {
+		return fmt.Errorf("dating a notification by its record: %w", err)
 	}
 	return nil
 }
@@ -179,6 +200,7 @@ type NotificationFilter struct {
 	Kind      care.Kind // "" = all
 	States    []State   // empty = all
 	Text      string    // part of a patient's name or id, or of a facility
+	Exchange  string    // code of the exchange that its record comes from, or [ExchangeNotSent]; "" = all
 	PatientID string    // "" = all
 	Before    int64     // only ids below; 0 = from the top
 	IDs       []int64   // only these; nil = all
@@ -198,6 +220,18 @@ const notificationJoins = ` LEFT JOIN patient p ON p.id = n.patient_id
 
 // Notifications lists the notifications that fit f.
 func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]Notification, error) {
+	query, args, err := f.query()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("listing notifications: %w", err)
+	}
+	return collect(rows, func(n *Notification) error { return n.scan(rows) })
+}
+
+func (f NotificationFilter) query() (string, []any, error) {
 	where, args := []string{"1"}, []any{}
 	add := func(clause string, more ...any) { where, args = append(where, clause), append(args, more...) }
 	if f.Kind != "" {
@@ -217,22 +251,28 @@ func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]No
 		add(`(n.patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`))
 			OR n.facility IN (SELECT name FROM facility WHERE name LIKE ? ESCAPE '\'))`, append(more, "%"+escapeLike(f.Text)+"%")...)
 	}
+	from := "notification n" // an exchange can be rare: without its index a page of it reads the whole table
+	switch f.Exchange {
+	case "":
+	case ExchangeNotSent:
+		from += " INDEXED BY notification_exchange_not_sent"
+		add(exchangeNotSent)
+	default:
+		from += " INDEXED BY notification_exchange"
+		add("n.exchange = ? AND n.exchange <> ''", f.Exchange)
+	}
 	if f.Before > 0 {
 		add("n.id < ?", f.Before)
 	}
 	if f.IDs != nil {
 		ids, err := json.Marshal(f.IDs)
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		add("n.id IN (SELECT value FROM json_each(?))", string(ids))
 	}
-	rows, err := s.QueryContext(ctx, `SELECT `+notificationColumns+` FROM notification n`+notificationJoins+
-		` WHERE `+strings.Join(where, " AND ")+` ORDER BY n.id DESC LIMIT ?`, append(args, f.Limit)...)
-	if err != nil {
-		return nil, fmt.Errorf("listing notifications: %w", err)
-	}
-	return collect(rows, func(n *Notification) error { return n.scan(rows) })
+	return `SELECT ` + notificationColumns + ` FROM ` + from + notificationJoins +
+		` WHERE ` + strings.Join(where, " AND ") + ` ORDER BY n.id DESC LIMIT ?`, append(args, f.Limit), nil
 }
 
 func (n *Notification) scan(rows *sql.Rows) error {
@@ -256,7 +296,8 @@ func (n *Notification) scan(rows *sql.Rows) error {
 	return json.Unmarshal([]byte(moves), &n.Moves)
 }
 
-// TimelineKey is a notification's place in a patient's timeline: by when it happened, else was sent, else came in.
+// TimelineKey is a notification's place in a patient's timeline: by when it happened, else was sent, else came in. What
+// happened on a day stands at the noon of it.
 type TimelineKey struct {
 	At int64 // milliseconds UTC
 	ID int64 // 0 with At 0 = from the top

@@ -23,6 +23,7 @@ type Patient struct {
 	Deceased   string // "yes" or a date; "" = not said
 	FirstEvent time.Time
 	LastEvent  time.Time
+	LastDay    bool // LastEvent is a day, as [Notification.EventDay]
 }
 
 // Alias is the patient's id in another system.
@@ -37,6 +38,7 @@ type PatientStatement struct {
 	SentAt     time.Time
 	MessageID  string
 	EventAt    time.Time // when what the message tells happened
+	EventDay   bool      // EventAt is a day, as [Notification.EventDay]
 }
 
 // SavePatient takes a statement into the chart. Where it changes what rows show of a patient who is known already, they
@@ -44,13 +46,14 @@ type PatientStatement struct {
 func (tx *Tx) SavePatient(ctx context.Context, p PatientStatement) error {
 	at := p.EventAt.UnixMilli()
 	of := fmt.Sprintf("%020d %s", max(p.SentAt.UnixMilli(), 0), p.MessageID)
-	_, err := tx.exec(ctx, `INSERT INTO patient (id, external_id, external_id_of, first_event_at, last_event_at)
-		VALUES (?1, ?2, iif(?2 = '', '', ?3), ?4, ?4)
+	_, err := tx.exec(ctx, `INSERT INTO patient (id, external_id, external_id_of, first_event_at, last_event_at, last_event_day)
+		VALUES (?1, ?2, iif(?2 = '', '', ?3), ?4, ?4, ?5)
 		ON CONFLICT (id) DO UPDATE SET
 			first_event_at = min(first_event_at, excluded.first_event_at),
+			last_event_day = iif(excluded.last_event_at = last_event_at, max(last_event_day, ?5), iif(excluded.last_event_at > last_event_at, ?5, last_event_day)),
 			last_event_at = max(last_event_at, excluded.last_event_at),
 			external_id = iif(excluded.external_id_of > external_id_of, excluded.external_id, external_id),
-			external_id_of = max(external_id_of, excluded.external_id_of)`, p.ID, p.ExternalID, of, at)
+			external_id_of = max(external_id_of, excluded.external_id_of)`, p.ID, p.ExternalID, of, at, p.EventDay)
 	if err != nil {
 		return fmt.Errorf("saving a patient: %w", err)
 	}
@@ -102,11 +105,11 @@ func (tx *Tx) indexPatient(ctx context.Context, id string) (changed bool, err er
 	return changed, nil
 }
 
-const patientColumns = `p.no, p.id, p.external_id, p.name, p.birth_date, p.sex, p.phone, p.deceased, p.first_event_at, p.last_event_at`
+const patientColumns = `p.no, p.id, p.external_id, p.name, p.birth_date, p.sex, p.phone, p.deceased, p.first_event_at, p.last_event_at, p.last_event_day`
 
 func (p *Patient) scan(row interface{ Scan(...any) error }) error {
 	var first, last sql.NullInt64
-	err := row.Scan(&p.No, &p.ID, &p.ExternalID, &p.Name, &p.BirthDate, &p.Sex, &p.Phone, &p.Deceased, &first, &last)
+	err := row.Scan(&p.No, &p.ID, &p.ExternalID, &p.Name, &p.BirthDate, &p.Sex, &p.Phone, &p.Deceased, &first, &last, &p.LastDay)
 	p.FirstEvent, p.LastEvent = instant(first), instant(last)
 	return err
 }
@@ -128,17 +131,19 @@ type PatientHead struct {
 
 // Source is the message from which something about a patient is known.
 type Source struct {
-	Field string    // name, birth_date, sex, phone, deceased; external_id
-	Type  string    // of the message
-	At    time.Time // when it was sent, else came in
+	Field    string    // name, birth_date, sex, phone, deceased; external_id
+	Type     string    // of the message
+	At       time.Time // when it was sent, else came in
+	Exchange string    // code of the exchange that its record comes from; "" where none is known
 }
 
 // sources is a query for where each thing about patient ?1 is known from, as [PatientStatement] and records said it last.
 var sources = func() string {
-	parts := []string{`SELECT 'external_id' AS field, type, coalesce(sent_at, received_at) AS at FROM inbox
+	parts := []string{`SELECT 'external_id' AS field, type, coalesce(sent_at, received_at) AS at, '' AS exchange FROM inbox
 		WHERE message_id = (SELECT substr(external_id_of, 22) FROM patient WHERE id = ?1 AND external_id <> '')`}
 	for _, field := range []string{"name", "birth_date", "sex", "phone", "deceased"} {
-		parts = append(parts, `SELECT '`+field+`', type, coalesce(sent_at, received_at) FROM inbox
+		parts = append(parts, `SELECT '`+field+`', type, coalesce(sent_at, received_at),
+			coalesce((SELECT exchange FROM notification WHERE inbox_seq = inbox.seq AND patient_id = ?1 LIMIT 1), '') FROM inbox
 			WHERE seq = (SELECT inbox_seq FROM patient_statement WHERE patient_id = ?1 AND `+field+` <> '' ORDER BY sent DESC LIMIT 1)`)
 	}
 	return strings.Join(parts, " UNION ALL ")
@@ -152,15 +157,15 @@ func (s Snapshot) PatientHead(ctx context.Context, id string) (PatientHead, erro
 		(SELECT json_group_array(json_array(system, value)) FROM (SELECT system, value FROM patient_alias WHERE patient_id = p.id ORDER BY system, value)),
 		(SELECT json_group_array(json_object('field', field, 'value', value, 'by', email, 'at', at))
 			FROM (SELECT c.field, c.value, u.email, c.at FROM correction c JOIN user u ON u.id = c.user_id WHERE c.patient_id = p.id ORDER BY c.field)),
-		(SELECT json_group_array(json_object('field', field, 'type', type, 'at', at)) FROM (`+sources+`))
+		(SELECT json_group_array(json_object('field', field, 'type', type, 'at', at, 'exchange', exchange)) FROM (`+sources+`))
 		FROM patient p WHERE p.id = ?1`, id), []any{&aliases, &corrections, &from}})
 	if err != nil {
 		return p, err
 	}
 	var ids [][2]string
 	type statement struct {
-		Field, Value, By, Type string
-		At                     int64
+		Field, Value, By, Type, Exchange string
+		At                               int64
 	}
 	var said, learned []statement
 	if err := errors.Join(json.Unmarshal(aliases, &ids), json.Unmarshal(corrections, &said), json.Unmarshal(from, &learned)); err != nil {
@@ -173,7 +178,7 @@ func (s Snapshot) PatientHead(ctx context.Context, id string) (PatientHead, erro
 		p.Corrections = append(p.Corrections, Correction{Field: c.Field, Value: c.Value, By: c.By, At: time.UnixMilli(c.At).UTC()})
 	}
 	for _, l := range learned {
-		p.Sources = append(p.Sources, Source{Field: l.Field, Type: l.Type, At: time.UnixMilli(l.At).UTC()})
+		p.Sources = append(p.Sources, Source{Field: l.Field, Type: l.Type, At: time.UnixMilli(l.At).UTC(), Exchange: l.Exchange})
 	}
 	return p, nil
 }

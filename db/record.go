@@ -113,6 +113,7 @@ type NotificationFacts struct {
 	Facts       []byte // JSON of care.Facts
 	Facility    string // "" = leave it
 	VisitNumber string // "" = none
+	Exchange    string // code of the exchange the record comes from; "" = not sent
 }
 
 // SaveNotificationFacts puts what the record says into the notification.
@@ -123,8 +124,8 @@ func (tx *Tx) SaveNotificationFacts(ctx context.Context, n NotificationFacts) er
 		}
 	}
 	var patient string
-	err := tx.row(ctx, `UPDATE notification SET facts = ?2, facility = iif(?3 = '', facility, ?3), visit_number = ?4
-		WHERE id = ?1 RETURNING patient_id`, n.ID, string(n.Facts), n.Facility, n.VisitNumber).Scan(&patient)
+	err := tx.row(ctx, `UPDATE notification SET facts = ?2, facility = iif(?3 = '', facility, ?3), visit_number = ?4, exchange = ?5
+		WHERE id = ?1 RETURNING patient_id`, n.ID, string(n.Facts), n.Facility, n.VisitNumber, n.Exchange).Scan(&patient)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // the projector has not come so far, or its message failed; it asks for the record itself
 	}
@@ -132,6 +133,17 @@ func (tx *Tx) SaveNotificationFacts(ctx context.Context, n NotificationFacts) er
 		return fmt.Errorf("saving facts: %w", err)
 	}
 	return tx.changed(ctx, patient, n.ID)
+}
+
+// NoticeTimes returns when a notification says that the stay began and ended; zero where it does not, and where there is no
+// such notification.
+func (tx *Tx) NoticeTimes(ctx context.Context, notificationID int64) (admit, discharge time.Time, err error) {
+	var began, ended sql.NullInt64
+	err = tx.row(ctx, `SELECT admit_at, discharge_at FROM notification WHERE id = ?`, notificationID).Scan(&began, &ended)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return admit, discharge, fmt.Errorf("looking up the times of a notice: %w", err)
+	}
+	return instant(began), instant(ended), nil
 }
 
 // Record is the facts of a stored file, as JSON of fhir.Facts.
@@ -142,7 +154,12 @@ type Record struct {
 
 // RecordsOf lists what was read from the files of one message, in the order of its links.
 func (tx *Tx) RecordsOf(ctx context.Context, inboxSeq int64) ([]Record, error) {
-	rows, err := tx.query(ctx, `SELECT r.facts, `+downloadColumns+` FROM download d JOIN record r ON r.download_id = d.id WHERE d.inbox_seq = ? ORDER BY d.place`, inboxSeq)
+	return records(tx.query(ctx, selectRecords+`WHERE d.inbox_seq = ? ORDER BY d.place`, inboxSeq))
+}
+
+const selectRecords = `SELECT r.facts, ` + downloadColumns + ` FROM download d JOIN record r ON r.download_id = d.id `
+
+func records(rows *sql.Rows, err error) ([]Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing records: %w", err)
 	}

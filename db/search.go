@@ -43,6 +43,22 @@ func (tx *Tx) Index(ctx context.Context, kind, key, patientID, words string) err
 	return nil
 }
 
+// Unindex makes a thing no longer findable.
+func (tx *Tx) Unindex(ctx context.Context, kind, key string) error {
+	var no int64
+	err := tx.row(ctx, `DELETE FROM search_entry WHERE kind = ? AND key = ? RETURNING no`, kind, key).Scan(&no)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		_, err = tx.exec(ctx, `DELETE FROM search_words WHERE rowid = ?`, no)
+	}
+	if err != nil {
+		return fmt.Errorf("dropping a %s from the index: %w", kind, err)
+	}
+	return nil
+}
+
 // kindWord is a kind as it stands in the index: no part of another one.
 func kindWord(kind string) string { return "/" + kind + "/" }
 

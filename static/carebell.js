@@ -32,12 +32,26 @@
       item.classList.add("fresh");
       added.push(item);
     }
+    headings(items, into);
+    return added;
+  }
+
+  function headings(items, into) {
     for (const heading of items.filter((i) => i.classList.contains("day"))) {
       at(heading.id, into)?.remove();
       into.prepend(heading);
     }
     tidyDays(into);
-    return added;
+  }
+
+  // A row that turns out to have happened at another time than it was put in by goes where it belongs.
+  function settle(row, before, items) {
+    if ((row.dataset.at ?? before) === before || row.parentElement !== list()) return;
+    const focused = row.contains(document.activeElement) ? document.activeElement : null;
+    const next = rows(list()).find((r) => r !== row && isAbove(row, r)) ?? at("older", list()) ?? null;
+    list().insertBefore(row, next);
+    focused?.focus({ preventScroll: true });
+    headings(items, list());
   }
 
   // Each day has one heading, above its first row. When a new day begins, the day before is no longer today.
@@ -88,7 +102,9 @@
       const later = held.findIndex((h) => h.id === item.id);
       if (heldList && item.dataset.key) at(item.id, heldList)?.replaceWith(item.cloneNode(true));
       if (there) {
+        const before = there.dataset.at;
         changeInPlace(there, item, morph);
+        settle(there, before, items);
         changed.push(there);
       } else if (later >= 0) {
         held[later] = item;
@@ -355,15 +371,36 @@
     const open = e.target.closest("[data-open]");
     if (open && !e.ctrlKey && !e.metaKey) {
       e.preventDefault(); // without scripts it may be a link to a page
-      document.getElementById(open.dataset.open)?.showModal();
+      openDialog(document.getElementById(open.dataset.open));
     }
   });
 
-  // A dialog gives the focus back to where it was; where that was nowhere, it goes to the content.
+  // What shows itself beside a row goes at Escape, and comes back when somebody comes to the row again.
+  document.addEventListener("keydown", (e) => {
+    if (e.key === "Escape") for (const row of document.querySelectorAll(".row:hover, .row:focus-within")) row.classList.add("hushed");
+  });
+  for (const left of ["mouseout", "focusout"]) {
+    document.addEventListener(left, (e) => {
+      const row = e.target.closest?.(".row.hushed");
+      if (row && !row.contains(e.relatedTarget)) row.classList.remove("hushed");
+    });
+  }
+
+  // A dialog gives the focus back to where it was; where that was nowhere, it goes to the content. The event comes some
+  // time after the closing: by then the dialog may be open again.
   document.addEventListener("close", (e) => {
-    const at = document.activeElement;
-    if (e.target.matches("dialog") && (at === document.body || e.target.contains(at))) $("#main").focus({ preventScroll: true });
+    if (e.target.matches("dialog:not([open])")) leave(e.target);
   }, true);
+
+  function leave(dialog) {
+    const at = document.activeElement;
+    if (at === document.body || dialog.contains(at)) $("#main").focus({ preventScroll: true });
+  }
+
+  function openDialog(dialog) {
+    if (dialog && dialog === finder) forget();
+    dialog?.showModal();
+  }
 
   // What a page shows stays when a request fails; what is wrong is said beside it.
   htmx.config.noSwap.push("4xx", "5xx");
@@ -393,8 +430,18 @@
     field.setAttribute("aria-expanded", String(hits().length > 0));
   }
 
+  // What was looked for stays on no screen. It is forgotten at once when the box is closed or opened by a key: the close
+  // event comes later, when the next search may be under way, and would take what is typed by then.
+  const nothingYet = finder ? $("#search-status").textContent : "";
+  function forget() {
+    htmx.trigger(field, "htmx:abort");
+    field.value = "";
+    $("#search-results").replaceChildren();
+    $("#search-status").textContent = nothingYet;
+    choose(null);
+  }
+
   if (finder) {
-    const nothingYet = $("#search-status").textContent;
     field.addEventListener("keydown", (e) => {
       const all = hits();
       const at = all.findIndex((h) => h.id === field.getAttribute("aria-activedescendant"));
@@ -408,17 +455,21 @@
       } else if (e.key === "Escape") {
         e.preventDefault(); // or it would empty the field and leave the box open
         finder.close();
+        leave(finder); // at once, or a key that follows at once would go into the hidden field
+        forget();
       }
     });
-    field.addEventListener("input", () => choose(null));
-    document.addEventListener("htmx:after:swap", () => { if (finder.open && !document.getElementById(field.getAttribute("aria-activedescendant"))) choose(null); });
-    finder.addEventListener("close", () => { // what was looked for stays on no screen
-      field.value = "";
-      $("#search-results").replaceChildren();
-      $("#search-status").textContent = nothingYet;
-      choose(null);
+    field.addEventListener("input", () => field.value ? choose(null) : forget());
+    // What is asked for is what the field has when it is asked; an answer to another text comes too late.
+    field.addEventListener("htmx:config:request", (e) => {
+      e.detail.ctx.typed = field.value;
+      if (!field.value) e.preventDefault();
     });
+    field.addEventListener("htmx:before:swap", (e) => { if (e.detail.ctx.typed !== field.value) e.preventDefault(); });
+    document.addEventListener("htmx:after:swap", () => { if (finder.open && !document.getElementById(field.getAttribute("aria-activedescendant"))) choose(null); });
+    finder.addEventListener("close", () => { if (!finder.open) forget(); }); // closed by the browser itself
   }
+
   // ---- choosing files ---------------------------------------------------------------------------------------------
   // What is chosen stays chosen when a live update draws the list anew.
   function countChosen() {
@@ -487,8 +538,8 @@
       case "u": press("undo"); break;
       case "g": wentG = Date.now(); break;
       case "f": $("[data-search], [data-match]")?.focus(); e.preventDefault(); break;
-      case "/": finder?.showModal(); e.preventDefault(); break;
-      case "?": $("#keys")?.showModal(); break;
+      case "/": openDialog(finder); e.preventDefault(); break;
+      case "?": openDialog($("#keys")); break;
     }
   });
 })();

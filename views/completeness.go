@@ -14,16 +14,25 @@ type Completeness struct {
 	Checking bool
 	Read     int // entries read so far
 
+	NoList  bool    // this version of Metriport's API has no list to compare with
+	Asked   Time    // when Metriport answered last
+	Webhook Webhook // as it answered then
+
 	Known   bool // there was a comparison that came to its end
 	At      Time // of it
 	Sent    int
 	Here    int
 	Missing int // by now
 	Pending int
-	Notes   []string // what else the comparison found, in sentences
-	Failing string   // what Metriport says of a webhook that it calls failing; "" = it does not
-	Problem string   // why the last comparison did not come to its end; "" = it did
-	Tried   Time     // when that was
+
+	ByChoice  int      // never sent, because the account has switched their types off
+	Choice    []Gap    // the newest of them
+	Away      int      // sent to another address
+	Elsewhere []Gap    // the newest of them
+	Notes     []string // what else the comparison found, in sentences
+	Failing   string   // what Metriport says of a webhook that it calls failing; "" = it does not
+	Problem   string   // why the last comparison did not come to its end; "" = it did
+	Tried     Time     // when that was
 
 	CanRetry bool // there is something to send again
 	Retry    Retry
@@ -32,6 +41,30 @@ type Completeness struct {
 	More int   // missing ones that are not in Gaps
 	Late []Gap // missing once, and here by now
 	Runs []Comparison
+}
+
+// Webhook is what Metriport says of the webhook itself. Counts are words: they need not be known.
+type Webhook struct {
+	Known      bool // the account has webhook settings
+	Works      bool
+	Detail     string
+	Processing string
+	Failed     string
+}
+
+func (w Webhook) state() string {
+	switch {
+	case !w.Known:
+		return "no webhook settings for this account yet"
+	case w.Works && (w.Detail == "" || strings.EqualFold(w.Detail, "ok")):
+		return "works"
+	case w.Works:
+		return "works: “" + w.Detail + "”"
+	case w.Detail == "":
+		return "failing, no reason given"
+	default:
+		return "failing: “" + w.Detail + "”"
+	}
 }
 
 // Retry is what was last asked to be sent again.
@@ -98,6 +131,8 @@ func Counted(n int, noun string) string {
 	}
 	return Count(n) + " " + noun + "s"
 }
+
+func more(all, shown int) int { return max(all-shown, 0) }
 
 func (g Gap) typeName() string {
 	if g.Type == "" {

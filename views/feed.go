@@ -56,12 +56,14 @@ type Row struct {
 	ID         int64
 	Kind       string // admit, transfer, discharge, pharmacy, lab, summary
 	Patient    Patient
-	Happened   Time   // when the event happened; may be unknown
+	Happened   Time   // when the event happened, an instant or a day; may be unknown
 	Received   Time   // when the notice came
 	Placed     Time   // where it stands in a timeline
+	Delay      string // who had the notice how long; "" where that is not known
 	Fact       string // the fact that matters
 	FactKnown  bool   // false: Fact says what is not known
 	Detail     string // the rest, in grey
+	DetailHelp string // explains a word of it; "" = needs no words
 	Flags      []Flag
 	Deliveries int
 	State      string // new, seen, done
@@ -95,10 +97,14 @@ func (r Row) notice() string {
 	if d := r.Received.Since(r.Happened); d != "" {
 		return "notice took " + d
 	}
-	if !r.Happened.Known() {
+	switch {
+	case r.Happened.Known():
+		return ""
+	case r.Kind == "discharge": // which says in its detail that its time was not sent
+		return "received"
+	default:
 		return "event time not sent"
 	}
-	return ""
 }
 
 // shortEmail is the part of an email that tells people of one practice apart.
@@ -129,9 +135,10 @@ func kindLabel(kind string) string {
 
 // FeedFilter is what the feed is narrowed to; it lives in the URL.
 type FeedFilter struct {
-	Kind  string // "" = all
-	State string // open, new, done, all
-	Text  string
+	Kind     string // "" = all
+	State    string // open, new, done, all
+	Exchange string // code of an exchange, or what stands for those whose record names none; "" = all
+	Text     string
 }
 
 // Query is the filter as URL parameters, without what is usual.
@@ -142,6 +149,9 @@ func (f FeedFilter) Query() url.Values {
 	}
 	if f.State != "" && f.State != "open" {
 		q.Set("state", f.State)
+	}
+	if f.Exchange != "" {
+		q.Set("exchange", f.Exchange)
 	}
 	if f.Text != "" {
 		q.Set("q", f.Text)
@@ -156,7 +166,9 @@ func (f FeedFilter) older(before int64) string {
 // URL is the address of the feed that is narrowed so.
 func (f FeedFilter) URL() string { return address("/", f.Query()) }
 
-func (f FeedFilter) narrowed() bool { return f.Kind != "" || f.Text != "" || f.State != "open" }
+func (f FeedFilter) narrowed() bool {
+	return f.Kind != "" || f.Exchange != "" || f.Text != "" || f.State != "open"
+}
 
 func (f FeedFilter) kinds() []Choice {
 	pairs := []string{"", "All"}
@@ -170,10 +182,22 @@ func (f FeedFilter) states() []Choice {
 	return Choices("/", f.Query(), "state", f.State, "open", "Open", "new", "Not seen", "done", "Done", "all", "All")
 }
 
+// Exchange is an exchange or network that notifications can be narrowed to.
+type Exchange struct{ Code, Name string }
+
+func (f FeedFilter) exchanges(list []Exchange) []Choice {
+	pairs := []string{"", "All exchanges"}
+	for _, x := range list {
+		pairs = append(pairs, x.Code, x.Name)
+	}
+	return Choices("/", f.Query(), "exchange", f.Exchange, pairs...)
+}
+
 // Feed is the content of the feed page.
 type Feed struct {
 	Frame
 	Filter     FeedFilter
+	Exchanges  []Exchange // those that something has come from
 	Rows       []Row
 	Older      bool   // there are more rows after these
 	WebhookURL string // where the sender posts to, for the empty feed

@@ -78,6 +78,7 @@ type InboxRow struct {
 	Status     string // received, processed, unrecognized, malformed, failed
 	Error      string
 	MessageID  string
+	Shared     bool // it is the id of a test event, which others have too
 	RequestID  string
 	Patient    Patient // the first it names; ID "" = nobody
 	Patients   int     // how many it names

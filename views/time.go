@@ -88,6 +88,14 @@ func (t Time) Short() string {
 	}
 }
 
+// Date is the day alone, with the year where it is not this one.
+func (t Time) Date() string {
+	if l := t.local(); l.Year() != t.clock.local().Year() {
+		return l.Format("2 Jan 2006")
+	}
+	return t.DayMonth()
+}
+
 // Seconds is the time of day to the second, with the day where it is not today.
 func (t Time) Seconds() string {
 	if l := t.local(); !t.day && sameDay(l, t.clock.local()) {

@@ -76,12 +76,14 @@ func (s *Server) clinical(ctx context.Context, v db.Snapshot, id string, p *view
 }
 
 func (s *Server) fillRow(n db.NotificationWithFacts, f care.Fill) views.FillRow {
-	row := views.FillRow{Drug: orMissing(f.Drug, "Drug not sent"), Filled: s.when(f.Filled), Details: fillDetails(f), Dosage: f.Dosage, Pharmacy: f.Pharmacy.Name}
+	beside := f
+	beside.Pharmacy = care.Contact{} // it stands in a column of its own
+	row := views.FillRow{
+		Drug: orMissing(f.Drug, "Drug not sent"), Filled: s.when(f.Filled), Flags: []views.Flag{fillFlag(f)}, Details: s.wording().fillDetails(beside),
+		Dosage: f.Dosage, Pharmacy: f.Pharmacy.Name,
+	}
 	if row.Filled == "" {
 		row.Filled = s.clock().At(n.At).Short()
-	}
-	if f.Status != "" {
-		row.Flags = []views.Flag{{Text: f.Status, Tone: "plain", Help: "What the pharmacy says of this fill"}}
 	}
 	return row
 }

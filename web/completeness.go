@@ -18,9 +18,10 @@ import (
 
 // Bounds of what the page shows.
 const (
-	mostGaps = 100
-	mostLate = 50
-	mostRuns = 12
+	mostGaps    = 100
+	mostNotHere = 30 // of each kind that nobody misses
+	mostLate    = 50
+	mostRuns    = 12
 )
 
 const completenessPath = "/admin/system/completeness"
@@ -55,18 +56,10 @@ func (s *Server) completenessState(ctx context.Context, v db.Snapshot) (views.Co
 	if s.checker == nil {
 		return p, nil
 	}
-	p.On, p.Host = true, s.cfg.APIURL.Host
+	p.Host = s.cfg.APIURL.Host
 	p.Read, p.Checking = s.checker.Progress()
-	last, err := v.LastCompleteness(ctx)
-	if err != nil {
+	if err := s.proofInShort(ctx, v, &p); err != nil {
 		return p, err
-	}
-	if last.ID != 0 {
-		missing, err := v.MissingNow(ctx)
-		if err != nil {
-			return p, err
-		}
-		s.proof(&p, last, missing)
 	}
 	runs, err := v.CompletenessRuns(ctx, mostRuns)
 	if err != nil {
@@ -86,6 +79,18 @@ func (s *Server) completenessState(ctx context.Context, v db.Snapshot) (views.Co
 		p.Gaps = append(p.Gaps, s.gap(g))
 	}
 	p.More = max(p.Missing-len(p.Gaps), 0)
+	for _, list := range []struct {
+		kind db.GapKind
+		into *[]views.Gap
+	}{{db.GapChoice, &p.Choice}, {db.GapElsewhere, &p.Elsewhere}} {
+		gaps, err := v.NotSentHere(ctx, list.kind, mostNotHere)
+		if err != nil {
+			return p, err
+		}
+		for _, g := range gaps {
+			*list.into = append(*list.into, s.gap(g))
+		}
+	}
 	late, err := v.CameLate(ctx, mostLate)
 	if err != nil {
 		return p, err
@@ -101,15 +106,48 @@ func (s *Server) completenessState(ctx context.Context, v db.Snapshot) (views.Co
 	return p, nil
 }
 
+// proofInShort is what is known of completeness now, without lists.
+func (s *Server) proofInShort(ctx context.Context, v db.Snapshot, p *views.Completeness) error {
+	if s.checker == nil {
+		return nil
+	}
+	p.On = true
+	listed, answered, err := v.LastCompleteness(ctx)
+	if err != nil || answered.ID == 0 {
+		return err
+	}
+	if listed.ID != 0 {
+		missing, err := v.MissingNow(ctx)
+		if err != nil {
+			return err
+		}
+		s.proof(p, listed, missing)
+	}
+	p.NoList, p.Asked = answered.NoList, s.clock().At(answered.StartedAt)
+	p.Webhook = views.Webhook{
+		Known: answered.WebhookKnown, Works: answered.Enabled, Detail: answered.Detail,
+		Processing: countOrUnknown(answered.Processing), Failed: countOrUnknown(answered.Failed),
+	}
+	if answered.WebhookKnown && !answered.Enabled {
+		p.Failing = orMissing(answered.Detail, "no reason given")
+	}
+	p.CanRetry = p.Missing > 0 || answered.Failed > 0 || p.Failing != "" || p.NoList && answered.Failed < 0
+	return nil
+}
+
+func countOrUnknown(n int) string {
+	if n < 0 {
+		return "not known"
+	}
+	return views.Count(n)
+}
+
 // proof puts a comparison, and how many of what it missed are missing by now, into words.
 func (s *Server) proof(p *views.Completeness, last db.Completeness, missing int) {
 	p.Known, p.At = true, s.clock().At(last.StartedAt)
 	p.Sent, p.Missing, p.Pending = last.Sent, missing, last.Pending
 	p.Here = last.Here + last.Missing - missing
-	if last.WebhookKnown && !last.Enabled {
-		p.Failing = orMissing(last.Detail, "no reason given")
-	}
-	p.CanRetry = missing > 0 || last.Failed > 0 || p.Failing != ""
+	p.ByChoice, p.Away = last.ByChoice, last.Elsewhere
 	note := func(n int, text string) {
 		if n > 0 {
 			p.Notes = append(p.Notes, fmt.Sprintf(text, views.Count(n)))
@@ -117,18 +155,22 @@ func (s *Server) proof(p *views.Completeness, last db.Completeness, missing int)
 	}
 	note(last.Pending, "%s on the way: Metriport has begun to deliver them.")
 	note(last.Late, "%s here that Metriport lists as failed: they came by a retry, or were answered too late for Metriport.")
+	note(last.ByChoice, "%s not sent by choice, because the account has switched the type off: not counted.")
+	note(last.Elsewhere, "%s sent to another address than this server’s: not counted.")
 	note(last.Earlier, "%s delivered before Carebell got its first message, so to another receiver: not counted.")
+	note(last.Unclear, "%s that Metriport calls neither sent nor failed: not counted.")
+	note(last.Tests, "%s on the list that are test events: not counted.")
 	note(last.OnlyHere, "%s here that are not on the list: test events, pings and messages sent by hand.")
 	note(last.Odd, "%s entries of the list repeat an id or have none: not counted.")
-	if !last.WebhookKnown {
-		p.Notes = append(p.Notes, "Metriport has no webhook settings for this account yet.")
-	}
 }
 
 func (s *Server) comparison(r db.Completeness) views.Comparison {
 	out := views.Comparison{At: s.clock().At(r.StartedAt), Took: took(r.Took), By: r.By, Text: views.Proof(r.Sent, r.Here, r.Missing, r.Pending)}
-	if r.Error != "" {
+	switch {
+	case r.Error != "":
 		out.Text, out.Problem = upper(r.Error), true
+	case r.NoList:
+		out.Text = "No list to compare with"
 	}
 	return out
 }
@@ -159,6 +201,14 @@ func (s *Server) gap(g db.Gap) views.Gap {
 // said is what the sender says of a delivery that is not here.
 func said(g db.Gap) string {
 	switch {
+	case g.Kind == db.GapChoice:
+		return "not sent by choice"
+	case g.Kind == db.GapElsewhere && g.Status == metriport.DeliverySuccess:
+		return "delivered to " + g.URL
+	case g.Kind == db.GapElsewhere:
+		return "failed at " + g.URL
+	case g.Status == metriport.DeliveryProcessing:
+		return "under way for long: Metriport does not say how it ended"
 	case g.Status == metriport.DeliverySuccess:
 		return "Metriport says that it was delivered, but it is not here"
 	case g.HTTPStatus != 0:

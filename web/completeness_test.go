@@ -246,7 +246,7 @@ func TestAPIThatRefuses(t *testing.T) {
 		t.Error("a comparison that failed took away what was known")
 	}
 	set("", answer(http.StatusOK, `{"webhookEnabled":"false","webhookStatusDetail":"<i>secret-api-key</i>"}`))
-	set("/request", answer(http.StatusOK, `[{"id":" `+m.ID+` ","status":"FAILURE","type":null},{"id":"other","status":"lost"},null,7]`))
+	set("/request", answer(http.StatusOK, `[{"id":" `+m.ID+` ","status":"FAILURE","type":null},{"id":"other","status":"lost","httpStatus":500},null,7]`))
 	o.clock.Advance(time.Second)
 	page = o.compared(t, admin, "says that the webhook is failing: “&lt;i&gt;…&lt;/i&gt;”")
 	if !strings.Contains(page, "type not sent") || strings.Contains(page, apiKey) {
@@ -256,6 +256,143 @@ func TestAPIThatRefuses(t *testing.T) {
 	o.compared(t, admin, "gave an answer that Carebell cannot read")
 	set("/request", answer(http.StatusOK, `{}`))
 	o.compared(t, admin, "gave an answer that Carebell cannot read")
+}
+
+// TestEveryShapeOfTheAPI: what the sender says in each of the shapes it has, and what the page and the banner make of it.
+func TestEveryShapeOfTheAPI(t *testing.T) {
+	o := withAPI(t)
+	admin := o.SignedIn(t, "admin@clinic.example", db.Admin)
+	o.AddUser(t, "viewer@clinic.example", db.Viewer)
+	taken, _ := o.deliver(t, metriport.PatientAdmit, metriport.PatientLaboratory)
+	for _, m := range o.sim.TestEvents() {
+		if status, _ := o.Post(t, m.Body); status != http.StatusOK {
+			t.Fatalf("a test event is answered %d", status)
+		}
+	}
+	ours := o.URL + intake.Path
+	at := func(minutes int) string {
+		return o.clock.Now().Add(time.Duration(minutes) * time.Minute).UTC().Format(time.RFC3339Nano)
+	}
+	entry := func(id, status string, more ...string) string {
+		return fmt.Sprintf(`{"id":%q,"requestId":null,"type":"patient.admit","status":%q%s}`, id, status, strings.Join(append([]string{""}, more...), ","))
+	}
+	sent := func(to string) string {
+		return fmt.Sprintf(`"requestUrl":"%s?token=secret-token","httpStatus":200,"durationMillis":12,"statusDetail":"OK"`, to)
+	}
+	made := func(minutes int) string { return `"createdAt":"` + at(minutes) + `"` }
+	list := func(entries ...string) string {
+		return `{"meta":{"itemsOnPage":` + fmt.Sprint(len(entries)) + `},"requests":[` + strings.Join(entries, ",") + `]}`
+	}
+	here := []string{entry(taken[1], "success", sent(ours), made(0)), entry(taken[0], "success", sent(ours), made(-1))}
+	const medical, top = "/medical/v1/settings/webhook", "/settings/webhook"
+	const works = `{"webhookEnabled":true,"webhookStatusDetail":"OK","webhookRequestsProcessing":0,"webhookRequestsFailed":0}`
+	missing := http.StatusText(http.StatusNotFound) // no such address
+
+	for _, test := range []struct {
+		name     string
+		answers  map[string]string // by path
+		sentence string            // in the page, after the comparison
+		page     []string          // in the page too
+		not      []string          // not in it
+		banner   string            // "" = there is none
+	}{
+		{
+			name: "as documented, all here", sentence: "2 sent, 2 here, 0 missing",
+			answers: map[string]string{medical: works, medical + "/request": list(here...)},
+			page:    []string{">works<", "Under way there</dt><dd>0<", "Failed there</dt><dd>0<"}, not: []string{`id="send-again"`, "Not sent by choice", "Sent to another address"},
+		}, {
+			name: "over pages", sentence: "2 sent, 2 here, 0 missing",
+			answers: map[string]string{medical: works, medical + "/request": `{"meta":{"nextPage":"https://api.example/x?fromItem=second&count=500"},"requests":[` + here[0] + `]}`, medical + "/request?second": list(here[1])},
+		}, {
+			name: "one that failed", sentence: "3 sent, 2 here, 1 missing", banner: "1 message that Metriport sent never came here",
+			answers: map[string]string{medical: works, medical + "/request": list(append(here, entry("lost", "failure", `"requestUrl":"`+ours+`","httpStatus":500,"statusDetail":"Failed to send payload"`, made(-2)))...)},
+			page:    []string{`id="gap-lost"`, "failed: was answered 500", "Send again"},
+		}, {
+			name: "not sent by choice", sentence: "2 sent, 2 here, 0 missing",
+			answers: map[string]string{medical: works, medical + "/request": list(entry("kept-1", "success", made(-1)), entry("kept-2", "success", `"httpStatus":null,"requestUrl":null,"durationMillis":null`), here[0], here[1])},
+			page:    []string{"2 not sent by choice", `id="choice-kept-1"`, `id="choice-kept-2"`, "switched their types off"}, not: []string{`id="gap-kept-1"`, `id="send-again"`},
+		}, {
+			name: "to another receiver, before and after", sentence: "2 sent, 2 here, 0 missing",
+			answers: map[string]string{medical: works, medical + "/request": list(entry("away-1", "success", sent("https://before.example/hook"), made(0)), here[0], here[1],
+				entry("away-2", "failure", `"requestUrl":"https://before.example/hook"`, made(-60)), entry("early", "success", sent(ours), made(-90)))},
+			page: []string{"2 sent to another address", `id="elsewhere-away-1"`, "delivered to https://before.example/hook<", "failed at https://before.example/hook<", "1 delivered before Carebell got its first message"},
+			not:  []string{`id="send-again"`, `id="gap-`},
+		}, {
+			name: "pings, test events, and what is under way", sentence: "3 sent, 2 here, 0 missing, 1 on the way",
+			answers: map[string]string{medical: works, medical + "/request": list(entry("w", "processing", made(0)), strings.Replace(entry("p", "failure", made(0)), "patient.admit", "ping", 1), entry("msg-123", "failure", made(0)), here[0], here[1])},
+			page:    []string{"1 on the list that are test events"}, not: []string{`id="gap-`},
+		}, {
+			name: "without times", sentence: "3 sent, 2 here, 1 missing", banner: "1 message that Metriport sent never came here",
+			answers: map[string]string{medical: works, medical + "/request": list(entry("late", "success", `"httpStatus":200`), entry(taken[1], "success", `"httpStatus":200`), entry(taken[0], "success", `"httpStatus":200`), entry("early", "success", `"httpStatus":200`))},
+			page:    []string{`id="gap-late"`, "time not sent", "1 delivered before Carebell"}, not: []string{`id="gap-early"`},
+		}, {
+			name: "counts that are not known", sentence: "2 sent, 2 here, 0 missing",
+			answers: map[string]string{medical: `{"webhookEnabled":true,"webhookStatusDetail":"OK","webhookRequestsProcessing":-1,"webhookRequestsFailed":-1}`, medical + "/request": list(here...)},
+			page:    []string{"Under way there</dt><dd>not known<", "Failed there</dt><dd>not known<"}, not: []string{">-1<", `id="send-again"`},
+		}, {
+			name: "no list, the settings at the top alone", sentence: "Completeness cannot be proved",
+			answers: map[string]string{top: `{"webhookEnabled":true,"webhookStatusDetail":"OK","webhookRequestsProcessing":2,"webhookRequestsFailed":7}`},
+			page:    []string{"has no list of what it sent", ">works<", "Under way there</dt><dd>2<", "Failed there</dt><dd>7<", `id="send-again"`, "No list to compare with", "When there was a list"},
+			not:     []string{"did not come to its end"},
+		}, {
+			name: "no list, and the webhook fails", sentence: "Completeness cannot be proved", banner: "webhook to this server is failing (“timeout of 5000ms exceeded”)",
+			answers: map[string]string{top: `{"webhookEnabled":false,"webhookStatusDetail":"timeout of 5000ms exceeded","webhookRequestsProcessing":-1,"webhookRequestsFailed":-1}`},
+			page:    []string{"failing: “timeout of 5000ms exceeded”", "Failed there</dt><dd>not known<", `id="send-again"`}, not: []string{">-1<"},
+		}, {
+			name: "no settings yet", sentence: "2 sent, 2 here, 0 missing",
+			answers: map[string]string{medical: "", medical + "/request": list(here...)}, page: []string{"no webhook settings for this account yet"}, not: []string{"Under way there"},
+		}, {
+			name: "settings that are not there, says the API", sentence: "2 sent, 2 here, 0 missing",
+			answers: map[string]string{medical + "/request": list(here...)}, page: []string{"no webhook settings for this account yet"},
+		}, {
+			name: "a list that is cut short proves nothing", sentence: "did not come to its end. Metriport&#39;s API answered 404",
+			answers: map[string]string{medical: works, medical + "/request": `{"meta":{"nextPage":"/x?fromItem=gone"},"requests":[` + entry("lost", "failure", made(0)) + `]}`},
+			page:    []string{"2 sent, 2 here, 0 missing"}, not: []string{`id="gap-`},
+		}, {
+			name: "nothing of the API at all", sentence: "did not come to its end. Metriport&#39;s API answered 404",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o.mu.Lock()
+			for _, base := range []string{medical, top} {
+				for _, path := range []string{base, base + "/request"} {
+					o.files[path] = func(w http.ResponseWriter, r *http.Request) {
+						at := r.URL.Path
+						if from := r.URL.Query().Get("fromItem"); from != "" {
+							at += "?" + from
+						}
+						answer, ok := test.answers[at]
+						if !ok {
+							http.Error(w, missing, http.StatusNotFound)
+							return
+						}
+						_, _ = w.Write([]byte(answer))
+					}
+				}
+			}
+			o.mu.Unlock()
+			page := o.compared(t, admin, test.sentence)
+			for _, want := range test.page {
+				if !strings.Contains(page, want) {
+					t.Errorf("the page has no %q", want)
+				}
+			}
+			_, body, _ := strings.Cut(page, `id="completeness"`)
+			for _, word := range append(test.not, "secret-token") {
+				if before, _, _ := strings.Cut(body, `id="runs"`); strings.Contains(before, word) {
+					t.Errorf("the page has %q", word)
+				}
+			}
+			_, alerts, _ := strings.Cut(page, `id="alerts"`)
+			alerts, _, _ = strings.Cut(alerts, "</div>")
+			if (test.banner == "") == strings.Contains(alerts, "<p") || !strings.Contains(alerts, test.banner) {
+				t.Errorf("the banner is %s", alerts)
+			}
+			if _, system := admin.Get(t, "/admin/system"); strings.Contains(system, "cannot be proved") != (test.sentence == "Completeness cannot be proved") {
+				t.Error("the system page says otherwise")
+			}
+		})
+	}
 }
 
 // TestRetryThatBringsNothingSaysSo after its time.

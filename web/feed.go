@@ -20,7 +20,7 @@ import (
 const pageRows = 50
 
 func (s *Server) feed(c *fiber.Ctx) error {
-	filter, err := feedFilter(c)
+	filter, err := s.feedFilter(c)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,10 @@ func (s *Server) feed(c *fiber.Ctx) error {
 			return err
 		}
 		l.URL = liveURL("feed", l.Seq, filter.Query())
-		p, err = s.feedRows(c.UserContext(), v, filter, before, x.May(roles[act]...))
+		if p, err = s.feedRows(c.UserContext(), v, filter, before, x.May(roles[act]...)); err != nil {
+			return err
+		}
+		p.Exchanges, err = exchanges(c.UserContext(), v, filter.Exchange)
 		p.Frame = s.frame(c, "Feed", "/", l)
 		return err
 	})
@@ -52,33 +55,9 @@ func (s *Server) feed(c *fiber.Ctx) error {
 	return render(c, views.FeedPage(p))
 }
 
-func (s *Server) exportFeed(c *fiber.Ctx, f views.FeedFilter) error {
-	filter := notificationFilter(f)
-	filter.Limit = exportPage
-	zone := " (" + s.clock().ZoneName() + ")"
-	head := []string{"Kind", "Patient", "Birth date", "Your id", "Metriport id", "Happened" + zone, "Received" + zone, "What", "More", "Flags", "State", "By"}
-	return s.export(c, "notifications", head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, err := v.Notifications(ctx, filter)
-		rows := make([][]string, len(list))
-		for i, n := range list {
-			r := s.row(n, false)
-			flags := make([]string, len(r.Flags))
-			for i, f := range r.Flags {
-				flags[i] = f.Text
-			}
-			rows[i] = []string{
-				r.Kind, n.Patient.Name, n.Patient.BirthDate, n.Patient.ExternalID, n.PatientID, r.Happened.Sortable(), r.Received.Sortable(),
-				r.Fact, r.Detail, strings.Join(flags, "; "), r.State, r.By,
-			}
-			filter.Before = n.ID
-		}
-		return rows, err
-	})
-}
-
 // feedFilter reads the filter from the URL. Words that are not known get a clear answer.
-func feedFilter(c *fiber.Ctx) (views.FeedFilter, error) {
-	f := views.FeedFilter{Kind: c.Query("kind"), State: c.Query("state", "open"), Text: strings.TrimSpace(c.Query("q"))}
+func (s *Server) feedFilter(c *fiber.Ctx) (views.FeedFilter, error) {
+	f := views.FeedFilter{Kind: c.Query("kind"), State: c.Query("state", "open"), Exchange: c.Query("exchange"), Text: strings.TrimSpace(c.Query("q"))}
 	if f.Kind != "" && !slices.Contains(care.Kinds, care.Kind(f.Kind)) {
 		return f, fiber.NewError(fiber.StatusNotFound, "There is no such kind of notification. Choose one above the list.")
 	}
@@ -88,7 +67,39 @@ func feedFilter(c *fiber.Ctx) (views.FeedFilter, error) {
 	if len(f.Text) > maxSearch {
 		return f, fiber.NewError(fiber.StatusNotFound, "That is too long to search for.")
 	}
-	return f, nil
+	return f, s.checkExchange(c.UserContext(), f.Exchange)
+}
+
+// checkExchange says so where nothing can have come from an exchange. One of those that have a name is always a choice.
+func (s *Server) checkExchange(ctx context.Context, code string) error {
+	if code == "" || code == db.ExchangeNotSent || care.KnownExchange(code) {
+		return nil
+	}
+	return s.db.Read(ctx, func(v db.Snapshot) error {
+		known, err := v.HasExchange(ctx, code)
+		if err == nil && !known {
+			err = fiber.NewError(fiber.StatusNotFound, "Nothing has come from an exchange of that name. Choose one above the list.")
+		}
+		return err
+	})
+}
+
+// mostExchanges is how many exchanges the feed can be narrowed to on its page.
+const mostExchanges = 30
+
+// exchanges lists those that something has come from, and the one that is chosen.
+func exchanges(ctx context.Context, v db.Snapshot, chosen string) ([]views.Exchange, error) {
+	codes, err := v.Exchanges(ctx, mostExchanges)
+	if chosen != "" && !slices.Contains(codes, chosen) {
+		codes = append(codes, chosen)
+	}
+	out := make([]views.Exchange, len(codes))
+	for i, code := range codes {
+		if out[i] = (views.Exchange{Code: code, Name: care.ExchangeName(code)}); code == db.ExchangeNotSent {
+			out[i].Name = "Not sent"
+		}
+	}
+	return out, err
 }
 
 // maxSearch is the longest text that can be searched for, in bytes.
@@ -103,7 +114,7 @@ var feedStates = map[string][]db.State{
 }
 
 func notificationFilter(f views.FeedFilter) db.NotificationFilter {
-	return db.NotificationFilter{Kind: care.Kind(f.Kind), States: feedStates[f.State], Text: f.Text}
+	return db.NotificationFilter{Kind: care.Kind(f.Kind), States: feedStates[f.State], Exchange: f.Exchange, Text: f.Text}
 }
 
 // feedRows reads one page of the feed. The frame is the caller's.

@@ -180,7 +180,7 @@ func kindWords(kind string, status db.Status) string {
 func (s *Server) inboxRow(r db.InboxRow) views.InboxRow {
 	clock := s.clock()
 	return views.InboxRow{
-		Seq: r.Seq, Type: visible(r.Type), Status: string(r.Status), Error: r.Error, MessageID: visible(r.MessageID), RequestID: visible(r.RequestID),
+		Seq: r.Seq, Type: visible(r.Type), Status: string(r.Status), Error: r.Error, MessageID: visible(r.MessageID), Shared: r.Shared, RequestID: visible(r.RequestID),
 		Patient: patientView(r.Patient), Patients: r.Patients,
 		Sent: clock.At(r.SentAt), Received: clock.At(r.ReceivedAt), Deliveries: r.Deliveries, Size: views.Bytes(r.Size),
 	}

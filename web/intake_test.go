@@ -27,6 +27,7 @@ import (
 
 	"carebell/db"
 	"carebell/web"
+	"carebell/web/care"
 	"carebell/web/intake"
 	"carebell/web/metriport"
 	"carebell/web/sim"
@@ -716,38 +717,86 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// TestDashboardTestEventsShareOneID delivers what the dashboard's "Test events" send: three bodies under "msg-123".
-func TestDashboardTestEventsShareOneID(t *testing.T) {
+// TestEachTestEventIsShown delivers what the dashboard's "Test events" send: three bodies under "msg-123". Each is a
+// message of its own and stands in the feed as a test. The same body again is a repeat; pressed again later, it is another one.
+func TestEachTestEventIsShown(t *testing.T) {
 	s := webtest.Start(t)
 	world := sim.New(sim.Options{Now: s.Clock.Now, Seed: 7, BaseURL: "https://sample.invalid"})
-	events := world.TestEvents()
-	for _, m := range events {
+	post := func(m sim.Message) {
+		t.Helper()
 		if status, _ := s.Post(t, m.Body); status != http.StatusOK {
 			t.Fatalf("%s: answered %d", m.Type, status)
 		}
 	}
+	usual, err := world.Sample(metriport.PatientAdmit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	post(usual)
+	first := world.TestEvents()
+	s.Clock.Advance(72 * time.Hour)
+	admin := s.SignedIn(t, "admin@clinic.example", db.Admin)
+	later := world.TestEvents()
+	for _, m := range slices.Concat(first, first, later) {
+		post(m)
+	}
 	s.Settled(t)
 	inbox := s.Messages(t)
-	if len(inbox) != 1 || inbox[0].MessageID != "msg-123" || inbox[0].Deliveries != len(events) || inbox[0].SentAt.IsZero() {
+	if len(inbox) != 7 || inbox[0].Shared {
 		t.Fatalf("the inbox has %+v", inbox)
 	}
+	for i, m := range inbox[1:] {
+		want := slices.Concat(first, later)[i]
+		if m.MessageID != "msg-123" || !m.Shared || m.Type != string(want.Type) || m.Deliveries != 2-i/3 || !m.SentAt.Equal(want.At) || m.Status != db.StatusProcessed {
+			t.Errorf("message %d is %+v", m.Seq, m)
+		}
+	}
+	kinds, stays := map[care.Kind]int{}, []db.Stay{}
 	if err := s.DB.Read(t.Context(), func(v db.Snapshot) error {
-		repeats, err := v.Repeats(t.Context(), inbox[0].Seq)
+		list, err := v.Notifications(t.Context(), db.NotificationFilter{Limit: 10})
 		if err != nil {
 			return err
 		}
-		for i, r := range repeats {
-			if string(r.Body) != string(events[i+1].Body) {
-				t.Errorf("the body of delivery %d is not kept", i+2)
+		for _, n := range list {
+			if n.Test != (n.PatientID == "patient-123") {
+				t.Errorf("%+v", n)
+			} else if n.Test {
+				kinds[n.Kind]++
 			}
 		}
-		list, err := v.Notifications(t.Context(), db.NotificationFilter{Limit: 10})
-		if len(list) != 1 || !list[0].Test {
-			t.Errorf("the feed has %+v, want one notification that is marked as a test", list)
-		}
+		stays, err = v.Stays(t.Context(), "patient-123")
 		return err
 	}); err != nil {
 		t.Fatal(err)
+	}
+	if kinds[care.Admit] != 2 || kinds[care.Transfer] != 2 || kinds[care.Discharge] != 2 {
+		t.Errorf("the feed has as tests %v", kinds)
+	}
+	for _, st := range stays {
+		if st.Notices != 3 || st.DischargeAt.IsZero() {
+			t.Errorf("a stay of the test patient is %+v", st)
+		}
+	}
+	if len(stays) != 2 {
+		t.Errorf("the test patient has %d stays", len(stays))
+	}
+	if _, page := admin.Get(t, "/"); strings.Count(page, ">test event<") != 6 {
+		t.Errorf("the feed names %d test events", strings.Count(page, ">test event<"))
+	}
+	for _, text := range []string{"msg-123", "msg-1"} {
+		_, page := admin.Get(t, "/admin/inbox?q="+text)
+		if want := 6 * strings.Count(text, "23"); strings.Count(page, ">test event<") != want {
+			t.Errorf("searching for %q finds %d test events, want %d", text, strings.Count(page, ">test event<"), want)
+		}
+	}
+	if _, page := admin.Get(t, fmt.Sprint("/admin/inbox/", inbox[1].Seq)); !strings.Contains(page, "All test events with this id") || strings.Contains(page, "\x1f") {
+		t.Error("the page of a test event does not lead to the others with its id")
+	}
+	if _, csv := admin.Get(t, "/admin/inbox?format=csv"); strings.Count(csv, `"msg-123"`)+strings.Count(csv, `,msg-123,`) != 6 {
+		t.Errorf("the export is\n%s", csv)
+	}
+	if v, err := s.DB.Verify(t.Context()); err != nil || v.Messages != 7 || v.Repeats != 3 {
+		t.Errorf("verify: %+v %v", v, err)
 	}
 }
 

@@ -63,7 +63,7 @@ func (s *Server) live(c *fiber.Ctx) error {
 func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 	switch view := c.Query("view"); view {
 	case "feed":
-		f, err := feedFilter(c)
+		f, err := s.feedFilter(c)
 		return s.feedScreen(f, canMark), err
 	case "patient":
 		id := c.Query("id")

@@ -46,7 +46,7 @@ func (s *Server) patients(c *fiber.Ctx) error {
 			p.Older = pageURL("/patients", filter.Text, last.LastEvent, last.No)
 		}
 		for _, patient := range list {
-			p.Rows = append(p.Rows, views.PatientRow{Patient: patientView(patient), LastEvent: p.Clock.At(patient.LastEvent)})
+			p.Rows = append(p.Rows, views.PatientRow{Patient: patientView(patient), LastEvent: timeOf(p.Clock, patient.LastEvent, patient.LastDay)})
 		}
 		return nil
 	})
@@ -63,7 +63,7 @@ func (s *Server) exportPatients(c *fiber.Ctx, filter db.PatientFilter) error {
 		list, err := v.Patients(ctx, filter)
 		rows := make([][]string, len(list))
 		for i, p := range list {
-			rows[i] = []string{p.Name, p.BirthDate, p.ExternalID, p.ID, s.clock().At(p.LastEvent).Sortable()}
+			rows[i] = []string{p.Name, p.BirthDate, p.ExternalID, p.ID, timeOf(s.clock(), p.LastEvent, p.LastDay).Sortable()}
 			filter.Before = p.Key()
 		}
 		return rows, err

@@ -142,14 +142,14 @@ func previewFacts(p *views.Preview, content io.Reader) error {
 			labelled("Facility", e.Facility), labelled("Unit", e.Unit), labelled("Reasons", strings.Join(e.Reasons, "; ")), labelled("Attending", e.Attending), labelled("Visit number", e.VisitNumber))
 	}
 	for _, d := range f.Dispenses {
-		add("Fill", d.Drug.Text, labelled("Quantity", strings.TrimSpace(d.Quantity.Value+" "+d.Quantity.Unit)), labelled("Days", d.DaysSupply.Value), labelled("Dosage", d.Dosage), labelled("Prescriber", d.Prescriber))
+		add("Fill", d.Drug.Text, labelled("Quantity", strings.TrimSpace(d.Quantity.Value+" "+d.Quantity.Unit)), labelled("Days", d.DaysSupply.Value), labelled("Dosage", d.Dosage), labelled("Prescriber", d.Prescriber.Name))
 	}
 	for _, r := range f.Reports {
 		lines := []string{labelled("Status", r.Status), r.Conclusion}
 		for _, o := range r.Results {
 			lines = append(lines, resultLine(o))
 		}
-		add(orMissing(r.Code.Text, "Report"), lines...)
+		add(orMissing(r.Name, "Report"), append(lines, r.Text)...)
 	}
 	var loose []string
 	for _, o := range f.Observations {

@@ -1,35 +1,21 @@
 package web
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
 	"carebell/db"
 	"carebell/views"
 	"carebell/web/care"
-	"carebell/web/fhir"
 )
 
-// happened is when the event happened: as the event says it, else as its record does.
-func happened(n db.Notification) time.Time {
-	if !n.EventAt.IsZero() {
-		return n.EventAt
-	}
-	var text string
-	switch f := n.Facts; {
-	case len(f.Fills) > 0:
-		text = f.Fills[0].Filled
-	case len(f.Panels) > 0:
-		text = f.Panels[0].Collected
-	case f.Summary != nil:
-		text = f.Summary.Date
-	}
-	if t := fhir.ParseTime(text); !t.IsZero() && t.Precision == fhir.Instant {
-		return t.Time
-	}
-	return time.Time{}
+// wording puts what the chart holds into the words that rows and exports show. It asks for nothing but what it is given.
+type wording struct {
+	views.Clock
+	fetch func(db.Download) string // how a download stands
 }
+
+func (s *Server) wording() wording { return wording{Clock: s.clock(), fetch: s.fetchState} }
 
 func (s *Server) rows(list []db.Notification, canMark bool) []views.Row {
 	out := make([]views.Row, len(list))
@@ -39,114 +25,136 @@ func (s *Server) rows(list []db.Notification, canMark bool) []views.Row {
 	return out
 }
 
-// row puts a notification into the words people read. What is not known is said, never guessed.
 func (s *Server) row(n db.Notification, canMark bool) views.Row {
-	clock := s.clock()
+	r := s.wording().row(n)
+	r.CanMark = canMark
+	return r
+}
+
+// timeOf makes a time of the chart readable: an instant in the practice's zone, or a day.
+func timeOf(clock views.Clock, t time.Time, day bool) views.Time {
+	if day {
+		return clock.Day(t)
+	}
+	return clock.At(t)
+}
+
+// rowText is what a row says: the fact that matters, the rest in a few words, and short remarks.
+type rowText struct {
+	fact   string
+	known  bool // false: fact says what is not known
+	flags  []views.Flag
+	detail []string
+	help   string // explains a word of the detail; "" = needs no words
+}
+
+func (t *rowText) flag(text, tone, help string) {
+	t.flags = append(t.flags, views.Flag{Text: text, Tone: tone, Help: help})
+}
+
+// add appends parts of the detail; empty ones are left out.
+func (t *rowText) add(parts ...string) {
+	for _, p := range parts {
+		if p != "" {
+			t.detail = append(t.detail, p)
+		}
+	}
+}
+
+// row puts a notification into the words people read. What is not known is said, never guessed.
+func (w wording) row(n db.Notification) views.Row {
+	text := w.text(n)
 	r := views.Row{
 		ID: n.ID, Kind: string(n.Kind), Patient: patientView(n.Patient),
-		Happened: clock.At(happened(n)), Received: clock.At(n.ReceivedAt), Placed: clock.At(time.UnixMilli(n.TimelineKey().At)),
-		Deliveries: n.Deliveries, CanMark: canMark, State: "new",
+		Happened: timeOf(w.Clock, n.EventAt, n.EventDay), Received: w.At(n.ReceivedAt), Placed: w.At(time.UnixMilli(n.TimelineKey().At)),
+		Delay: delayOf(n).words(), Fact: text.fact, FactKnown: text.known, Detail: strings.Join(text.detail, " · "), DetailHelp: text.help,
+		Flags: text.flags, Deliveries: n.Deliveries, State: "new",
 	}
 	switch n.State {
 	case db.New:
 	case db.Seen:
-		r.State, r.By, r.ByAt = "seen", n.Mark.SeenBy, clock.At(n.Mark.SeenAt)
+		r.State, r.By, r.ByAt = "seen", n.Mark.SeenBy, w.At(n.Mark.SeenAt)
 	case db.Done:
-		r.State, r.By, r.ByAt = "done", n.Mark.DoneBy, clock.At(n.Mark.DoneAt)
-	}
-	var rest []string
-	r.Fact, r.FactKnown, r.Flags, rest = s.fact(n, clock)
-	r.Detail = strings.Join(rest, " · ")
-	if n.Test {
-		r.Flags = append(r.Flags, views.Flag{Text: "test event", Tone: "plain", Help: "Sent from Metriport's dashboard to try the connection"})
-	}
-	if n.TwinOf != 0 {
-		r.Flags = append(r.Flags, views.Flag{Text: "sent again as a new message", Tone: "plain", Help: "The same event came earlier under another message id"})
+		r.State, r.By, r.ByAt = "done", n.Mark.DoneBy, w.At(n.Mark.DoneAt)
 	}
 	return r
 }
 
-// fact returns what matters most about a notification, whether it is known, and the rest. Flags that belong to it come
-// third.
-func (s *Server) fact(n db.Notification, clock views.Clock) (text string, known bool, flags []views.Flag, rest []string) {
+func (w wording) text(n db.Notification) rowText {
+	var t rowText
 	switch n.Kind {
 	case care.Admit:
-		text, known = reason(n.Facts.Encounter)
-		rest = where(n)
+		t = admitted(n)
 	case care.Transfer:
-		text, rest = "Where to was not sent", where(n)
-		if len(n.Moves) > 0 {
-			last := n.Moves[len(n.Moves)-1]
-			text, known = place(last.From)+" → "+place(last.To), true
-			rest = append(moves(last, len(n.Moves)-1), rest...)
-		}
+		t = transferred(n)
 	case care.Discharge:
-		if text, known = reason(n.Facts.Encounter); !known {
-			text, known = "Discharged", true
-		}
-		if length := clock.At(n.DischargeAt).Since(clock.At(n.AdmitAt)); length != "" {
-			flags = append(flags, views.Flag{Text: "after " + length, Tone: "plain", Help: "Time from admit to discharge"})
-		}
-		rest = append(where(n), disposition(n.Facts.Encounter))
+		t = w.discharged(n)
 	case care.Pharmacy:
-		text, known, flags, rest = drug(n)
+		t = w.filled(n)
 	case care.Lab:
-		text, known, flags, rest = lab(n)
+		t = measured(n)
 	case care.Summary:
-		text, known = "Discharge summary", true
-		if d := n.Facts.Summary; d != nil {
-			rest = append(where(n), fmt.Sprintf("%d sections", len(d.Sections)))
-		}
+		t = summarized(n)
 	}
-	return text, known, flags, append(rest, s.recordState(n)...)
+	t.add(w.recordState(n))
+	if n.Test {
+		t.flag("test event", "plain", "Sent from Metriport's dashboard to try the connection")
+	}
+	if n.TwinOf != 0 && !n.Test { // test events say the same every time
+		t.flag("sent again as a new message", "plain", "The same event came earlier under another message id")
+	}
+	return t
 }
 
-// reason is why a patient is in hospital: the reason, else the first diagnosis.
-func reason(e *care.Encounter) (string, bool) {
+// recordRead says whether the record behind a notification was read, so that what it does not say is not sent.
+func recordRead(n db.Notification) bool {
+	f := n.Facts
+	return f.Read || f.Encounter != nil || len(f.Fills) > 0 || len(f.Panels) > 0 || f.Summary != nil
+}
+
+// recordComes says whether a record that was not read may still be: nothing that only it can say is known yet.
+func recordComes(n db.Notification) bool {
+	return !recordRead(n) && n.Record.ID != 0 && n.Record.State != db.FetchStored && n.Record.State != db.FetchRemoved
+}
+
+// unread says that something is not known that only a record can say which was not read.
+func unread(what string, n db.Notification) string {
 	switch {
-	case e == nil:
-		return "Reason not yet known", false
-	case len(e.Reasons) > 0:
-		return e.Reasons[0], true
-	case len(e.Diagnoses) > 0:
-		return e.Diagnoses[0], true
+	case recordComes(n):
+		return what + " not yet known"
+	case n.Record.ID == 0:
+		return what + " not sent"
 	default:
-		return "Reason not sent", false
+		return what + " not known"
 	}
 }
 
-// where is the facility, the class and who attends, each said to be missing where it is.
-func where(n db.Notification) []string {
-	e := n.Facts.Encounter
-	if e == nil {
-		if n.Kind == care.Transfer {
-			return nil
-		}
-		return []string{"facility and class not yet known"}
-	}
-	out := []string{orMissing(e.Facility, "facility not sent"), class(*e)}
-	if e.Attending != "" {
-		out = append(out, e.Attending)
-	}
-	return out
-}
-
-func class(e care.Encounter) string {
+// recordState says how the record of a notification stands, unless it is stored and read.
+func (w wording) recordState(n db.Notification) string {
 	switch {
-	case e.Class == "":
-		return "class unknown"
-	case e.ClassUnsure:
-		return e.Class + " (the sender also says so when it does not know)"
+	case n.Record.ID == 0 && !recordRead(n):
+		return "no record sent"
+	case n.Record.ID == 0:
+		return ""
+	case n.Record.State != db.FetchStored:
+		return "record " + w.fetch(n.Record)
+	case !recordRead(n):
+		return "record stored, but not readable"
 	default:
-		return e.Class
+		return ""
 	}
 }
 
-func disposition(e *care.Encounter) string {
-	if e == nil || e.Disposition == "" {
-		return "disposition not sent"
+// exchange names the exchange or network that a notification's record comes from; "" where it is not known.
+func exchange(n db.Notification) string { return care.ExchangeName(n.Facts.Exchange()) }
+
+// oneLine is a text in one line of at most so many characters.
+func oneLine(text string, most int) string {
+	r := []rune(strings.Join(strings.Fields(text), " "))
+	if len(r) <= most {
+		return string(r)
 	}
-	return e.Disposition
+	return strings.TrimRight(string(r[:most-1]), " ") + "…"
 }
 
 func orMissing(text, missing string) string {
@@ -154,108 +162,6 @@ func orMissing(text, missing string) string {
 		return missing
 	}
 	return text
-}
-
-func drug(n db.Notification) (text string, known bool, flags []views.Flag, rest []string) {
-	if len(n.Facts.Fills) == 0 {
-		return "Drug not yet known", false, nil, nil
-	}
-	f := n.Facts.Fills[0]
-	text, known = orMissing(f.Drug, "Drug not sent"), f.Drug != ""
-	if f.Status != "" {
-		flags = append(flags, views.Flag{Text: f.Status, Tone: "plain", Help: "What the pharmacy says of this fill"})
-	}
-	rest = fillDetails(f)
-	if more := len(n.Facts.Fills) - 1; more > 0 {
-		rest = append(rest, fmt.Sprintf("%d more drugs", more))
-	}
-	return text, known, flags, rest
-}
-
-func fillDetails(f care.Fill) []string {
-	out := []string{orMissing(f.Quantity, "quantity not sent")}
-	if f.DaysSupply != "" {
-		out = append(out, f.DaysSupply+" days")
-	}
-	if f.Prescriber.Name != "" {
-		out = append(out, f.Prescriber.Name)
-	}
-	return out
-}
-
-// lab shows the result that matters most: a critical one before one outside the range before the first.
-func lab(n db.Notification) (text string, known bool, flags []views.Flag, rest []string) {
-	if len(n.Facts.Panels) == 0 {
-		return "Test not yet known", false, nil, nil
-	}
-	var worst care.Result
-	var panel care.Panel
-	count := 0
-	for _, p := range n.Facts.Panels {
-		for _, r := range p.Results {
-			if count == 0 || r.Severity() > worst.Severity() {
-				worst, panel = r, p
-			}
-			count++
-		}
-	}
-	if count == 0 {
-		panel = n.Facts.Panels[0]
-		return orMissing(panel.Name, "Test not named"), panel.Name != "", nil, []string{orMissing(panel.Conclusion, "no values sent")}
-	}
-	text = strings.TrimSpace(orMissing(worst.Name, "Test not named") + " " + worst.Value + " " + worst.Unit)
-	flags = resultFlags(worst)
-	if r := worst.Range(); r != "" {
-		flags = append(flags, views.Flag{Text: r, Tone: "range", Help: "Reference range, as the laboratory sent it"})
-	}
-	if panel.Name != "" && panel.Name != worst.Name {
-		rest = append(rest, panel.Name)
-	}
-	if count > 1 {
-		rest = append(rest, fmt.Sprintf("%d more", count-1))
-	}
-	return text, true, flags, append(rest, orMissing(panel.Status, "status not sent"))
-}
-
-func resultFlags(r care.Result) []views.Flag {
-	words := r.FlagWords()
-	if words == "" {
-		return nil
-	}
-	help := "The laboratory says so"
-	if r.Computed {
-		help = "Computed here from the value and the reference range; the laboratory sent no interpretation"
-	}
-	return []views.Flag{{Text: words, Tone: []string{"plain", "warn", "crit"}[r.Severity()], Help: help}}
-}
-
-// recordState says how the download of a notification's record stands, unless it is stored and read.
-func (s *Server) recordState(n db.Notification) []string {
-	if n.Record.ID == 0 || n.Record.State == db.FetchStored {
-		return nil
-	}
-	return []string{"record " + s.fetchState(n.Record)}
-}
-
-func place(name string) string {
-	if name == "" {
-		return "place not sent"
-	}
-	return name
-}
-
-// moves describes the last move of a transfer beside its places.
-func moves(last care.Move, earlier int) (parts []string) {
-	if last.FromType != "" && last.ToType != "" && last.FromType != last.ToType {
-		parts = append(parts, last.FromType+" → "+last.ToType)
-	}
-	switch {
-	case earlier == 1:
-		parts = append(parts, "1 earlier move folded")
-	case earlier > 1:
-		parts = append(parts, fmt.Sprintf("%d earlier moves folded", earlier))
-	}
-	return parts
 }
 
 func patientView(p db.Patient) views.Patient {

@@ -70,7 +70,11 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 	if cfg.APIURL != nil && cfg.APIKey != "" {
 		fetcher.UseAPI(cfg.APIURL)
 		api := metriport.NewClient(cfg.APIURL, cfg.APIKey, guard.ForAPI(cfg.APIURL).Client())
-		s.checker = completeness.New(d, api, cfg.Now, cfg.Log, s.hub.Wake)
+		self := ""
+		if cfg.PublicURL != nil {
+			self = cfg.PublicURL.JoinPath(intake.Path).String()
+		}
+		s.checker = completeness.New(d, api, self, cfg.Now, cfg.Log, s.hub.Wake)
 	}
 	places, err := loadPlaces(ctx, d)
 	if err != nil {
@@ -78,7 +82,7 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 	}
 	s.archive = archive.New(d, archive.Options{
 		Places: places,
-		Vault: vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Now: cfg.Now, Log: cfg.Log,
+		Vault: vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Renew: chart.RenewRecord, Now: cfg.Now, Log: cfg.Log,
 		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles, Alert: s.hub.Wake,
 		Stored: func(d db.Download) {
 			if d.Purpose == db.PurposeImport {

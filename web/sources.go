@@ -35,11 +35,14 @@ func (l *sourceList) add(label, from string) {
 	*l = append(*l, views.Source{Labels: []string{label}, From: from})
 }
 
-// fromRecord is the record that came with a message; at may be zero.
-func (s *Server) fromRecord(with string, at time.Time) string {
+// fromRecord is the record that came with a message, and who told it; at may be zero, and by is the code of an exchange.
+func (s *Server) fromRecord(with string, at time.Time, by string) string {
 	text := "from the record sent with " + orMissing(with, "a message")
 	if !at.IsZero() {
 		text += " of " + s.clock().At(at).Short()
+	}
+	if by != "" {
+		text += ", by " + care.ExchangeName(by)
 	}
 	return text
 }
@@ -66,7 +69,7 @@ func (s *Server) identitySources(h db.PatientHead) []views.Source {
 		case f.field == "external_id":
 			out.add(f.label, "from Metriport’s event of "+s.clock().At(h.Sources[i].At).Short())
 		default:
-			out.add(f.label, s.fromRecord(noticeWords[metriport.Type(h.Sources[i].Type)], h.Sources[i].At))
+			out.add(f.label, s.fromRecord(noticeWords[metriport.Type(h.Sources[i].Type)], h.Sources[i].At, h.Sources[i].Exchange))
 		}
 	}
 	if len(h.Aliases) > 0 {
@@ -78,24 +81,31 @@ func (s *Server) identitySources(h db.PatientHead) []views.Source {
 // staySources says where each fact of a stay is from.
 func (s *Server) staySources(st db.Stay) []views.Source {
 	var out sourceList
-	if !st.AdmitAt.IsZero() {
+	_, admitInRecord := st.Facts.Sources[care.SaidAdmit]
+	_, dischargeInRecord := st.Facts.Sources[care.SaidDischarge]
+	if !st.AdmitAt.IsZero() && !admitInRecord {
 		out.add("Admitted", fromEvents)
 	}
-	if !st.DischargeAt.IsZero() {
+	if !st.DischargeAt.IsZero() && !dischargeInRecord {
 		out.add("Discharged", fromEvents)
 	}
 	if len(st.Moves) > 0 {
 		out.add("Moves", fromEvents)
 	}
+	attending := "Attending"
+	if st.Facts.Attending == "" {
+		attending = "Seen by"
+	}
 	for _, f := range []struct{ what, label string }{
-		{care.SaidFacility, "Facility"}, {care.SaidClass, "Class"}, {care.SaidReason, "Reason"}, {care.SaidDiagnoses, "Diagnoses"}, {care.SaidAttending, "Attending"},
+		{care.SaidAdmit, "Admitted"}, {care.SaidDischarge, "Discharged"},
+		{care.SaidFacility, "Facility"}, {care.SaidClass, "Class"}, {care.SaidReason, "Reason"}, {care.SaidDiagnoses, "Diagnoses"}, {care.SaidAttending, attending},
 	} {
 		if from, ok := st.Facts.Sources[f.what]; ok {
 			var at time.Time
 			if from.At != 0 {
 				at = time.UnixMilli(from.At)
 			}
-			out.add(f.label, s.fromRecord("the "+string(from.Kind)+" notice", at))
+			out.add(f.label, s.fromRecord("the "+string(from.Kind)+" notice", at, from.Exchange))
 		}
 	}
 	return out

@@ -15,7 +15,7 @@ var joinWords = map[care.Join]string{
 	care.JoinFacility: "the facility is the same, and the admit times differ by minutes",
 	care.JoinCause:    "facility and reason or diagnosis are the same, and the times overlap",
 	care.JoinNear:     "the admit times are within an hour of each other, and nothing else says that they are two",
-	care.JoinRunning:  "one has no admit time, and happened while the other was running",
+	care.JoinRunning:  "what came without an admit time happened while the stay was running",
 }
 
 func (s *Server) stayRow(st db.Stay) views.StayRow {
@@ -25,9 +25,7 @@ func (s *Server) stayRow(st db.Stay) views.StayRow {
 		Facility: f.Facility, Diagnoses: f.Diagnoses, Disposition: f.Disposition, Attending: seenBy(f.Encounter), Exchanges: exchangeNames(f.Exchanges),
 		VisitNumbers: f.VisitNumbers, Sources: s.staySources(st),
 	}
-	if f.Class != "" {
-		row.Class = class(f.Encounter)
-	}
+	row.Class = f.Class
 	if len(f.Reasons) > 0 {
 		row.Reason = f.Reasons[0]
 	}

@@ -86,7 +86,7 @@ func (s *Server) systemState(ctx context.Context, v db.Snapshot, l views.Live) (
 	if p.Rotation, err = s.rotation(ctx, v); err != nil {
 		return p, err
 	}
-	if err := s.proofInShort(ctx, v, &p); err != nil {
+	if err := s.proofInShort(ctx, v, &p.Proof); err != nil {
 		return p, err
 	}
 	p.Lag = s.lag(st, sums.report)
@@ -190,23 +190,6 @@ func (s *Server) rotation(ctx context.Context, v db.Snapshot) (views.Rotation, e
 		r.Keys = append(r.Keys, row)
 	}
 	return r, nil
-}
-
-// proofInShort is the last comparison with the sender's list.
-func (s *Server) proofInShort(ctx context.Context, v db.Snapshot, p *views.System) error {
-	if s.checker == nil {
-		return nil
-	}
-	p.Proof.On = true
-	last, err := v.LastCompleteness(ctx)
-	if err != nil || last.ID == 0 {
-		return err
-	}
-	missing, err := v.MissingNow(ctx)
-	if err == nil {
-		s.proof(&p.Proof, last, missing)
-	}
-	return err
 }
 
 func (s *Server) lag(st db.Health, r db.DownloadReport) views.Lag {

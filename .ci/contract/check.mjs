@@ -52,7 +52,12 @@ for (const member of members) {
   for (const type of literals(member.shape.meta.shape.type)) memberOf.set(type, member);
 }
 
+// The schema wants both times of a stay, but the sender's own API takes notices without them and sends them on.
+const absentTime = (issue) =>
+  issue.message === "Required" && issue.path[0] === "payload" && ["admitTimestamp", "dischargeTimestamp"].includes(issue.path[1]);
+
 function checkPayloads() {
+  let untimed = 0;
   const counts = new Map();
   const unknown = new Map();
   for (const file of files("payloads")) {
@@ -72,6 +77,8 @@ function checkPayloads() {
     const own = memberOf.get(type).safeParse(body);
     if (whole.success && own.success) {
       count.ok++;
+    } else if (own.error && own.error.issues.every(absentTime)) {
+      untimed++;
     } else {
       count.failed++;
       fail(file, type, JSON.stringify((own.error ?? whole.error).issues));
@@ -79,6 +86,8 @@ function checkPayloads() {
   }
   console.log("payloads, by type: ok / failed");
   for (const [type, c] of [...counts].sort()) console.log(`  ${type}: ${c.ok} / ${c.failed}`);
+  console.log(`notices without a time, known deviation by the sender: ${untimed}`);
+  if (untimed === 0) fail("no notice without a time");
   console.log("types that the schema does not know (envelope checked only):");
   for (const [type, n] of [...unknown].sort()) console.log(`  ${type}: ${n}`);
   const missing = [...memberOf.keys()].filter((type) => !counts.has(type));

@@ -257,6 +257,38 @@ func TestInboxListsEverything(t *testing.T) {
 	}
 }
 
+// TestTestEventsAreListedByTheirID: the dashboard's test events share one, and each is a line.
+func TestTestEventsAreListedByTheirID(t *testing.T) {
+	dir := t.TempDir()
+	p := serve(t, dir)
+	for _, kind := range []string{"patient.admit", "patient.transfer", "patient.discharge", "patient.admit"} {
+		file := filepath.Join(t.TempDir(), "body")
+		body := `{"meta":{"messageId":"msg-123","whenGenerated":"2026-11-20T10:00:00Z","type":"` + kind + `"},"payload":{"patientId":"patient-123"}}`
+		if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		must(t, nil, "", "send", file, "--url", p.url+"/webhooks/metriport", "--key", key)
+	}
+	settled(t, dir)
+	var got []string
+	for _, l := range inbox(t, dir) {
+		got = append(got, fmt.Sprint(l.MessageID, " ", l.Type, " ", l.Deliveries, " ", l.Status))
+	}
+	want := []string{"msg-123 patient.admit 2 processed", "msg-123 patient.transfer 1 processed", "msg-123 patient.discharge 1 processed"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the inbox lists %q, want %q", got, want)
+	}
+	if table := must(t, []string{"CAREBELL_DATA=" + dir}, "", "inbox"); strings.Contains(table, "\x1f") {
+		t.Errorf("the table is\n%s", table)
+	}
+	if code := p.end(t, terminate); code != 0 {
+		t.Errorf("the server ended with %d", code)
+	}
+	if out := must(t, []string{"CAREBELL_DATA=" + dir}, "", "verify"); !strings.Contains(out, "3 messages") {
+		t.Errorf("verify says %q", out)
+	}
+}
+
 // TestStopLeavesOneFile: after a signal the write-ahead log is folded into the database, and the folder can be served again.
 func TestStopLeavesOneFile(t *testing.T) {
 	for _, signal := range []os.Signal{terminate, interrupt} {

@@ -9,6 +9,7 @@ CREATE INDEX notification_exchange ON notification (exchange, id) WHERE exchange
 
 -- Which reader made the facts: those of an older one are read again from the stored file.
 ALTER TABLE record ADD COLUMN reader INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX record_reader ON record (reader, download_id);
 
 -- The patient was discharged, also where the time of it was not sent.
 ALTER TABLE stay ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;

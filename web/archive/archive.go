@@ -40,6 +40,7 @@ type Archive struct {
 	read    Reader
 	split   Splitter
 	apply   func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
+	renew   func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
 	now     func() time.Time
 	log     *slog.Logger
 	wake    chan struct{}
@@ -76,6 +77,8 @@ type Options struct {
 	Split   Splitter // of messages, whose attachments become files of their own; nil = they stay inside
 	// Apply takes facts into the chart, in the transaction that says that the file is stored.
 	Apply func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
+	// Renew takes the facts of a file into the chart that an older version had read; nil = such files stay as they are.
+	Renew func(ctx context.Context, tx *db.Tx, d db.Download, facts []byte) error
 	Now   func() time.Time
 	Log   *slog.Logger
 
@@ -105,7 +108,7 @@ func New(d *db.DB, o Options) *Archive {
 	return &Archive{
 		hosts: newHosts(o.Places),
 		alert: o.Alert, stored: o.Stored, removed: o.Removed,
-		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, split: o.Split, apply: o.Apply, now: o.Now, log: o.Log,
+		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, split: o.Split, apply: o.Apply, renew: o.Renew, now: o.Now, log: o.Log,
 		wake: make(chan struct{}, 1), some: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
 	}
 }
@@ -302,7 +305,7 @@ func (a *Archive) fetch(ctx context.Context, d *db.Download, t trial) (*result, 
 		return nil, &diskError{err}
 	}
 	d.File, d.State, d.Reason = w.Name, db.FetchStored, ""
-	r.facts = a.facts(*d, w, r.inside)
+	r.facts = a.facts(*d, w.open, r.inside)
 	if err := r.inside.keep(); err != nil {
 		return nil, &diskError{err}
 	}
@@ -318,14 +321,14 @@ func (a *Archive) deadline(d db.Download) time.Time {
 }
 
 // facts reads what a file says. A file that cannot be read is kept all the same.
-func (a *Archive) facts(d db.Download, w *Writer, in *inside) (facts []byte) {
+func (a *Archive) facts(d db.Download, open func() (io.ReadCloser, error), in *inside) (facts []byte) {
 	defer func() {
 		if p := recover(); p != nil { // the value may quote the file
 			a.log.Error("reading a stored file panicked; it is kept", "download", d.ID, "purpose", d.Purpose, "panic", fmt.Sprintf("%T", p))
 			facts, in.parts = nil, nil
 		}
 	}()
-	r, err := w.open()
+	r, err := open()
 	if err != nil {
 		a.log.Error("a stored file could not be opened", "download", d.ID, "error", err)
 		return nil

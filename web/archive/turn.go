@@ -121,6 +121,7 @@ func (a *Archive) Run(ctx context.Context) error {
 	}()
 	sweeping := time.NewTicker(sweepEvery)
 	defer sweeping.Stop()
+	a.running.Go(func() { a.reread(ctx) })
 	a.sweep(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()

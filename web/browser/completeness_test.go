@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"carebell/db"
 	"carebell/web"
@@ -91,4 +93,65 @@ func TestMissingMessagesAreBroughtBackByKeyboard(t *testing.T) {
 	b.until("a new event is counted", `document.querySelector("#today-lab").textContent !== "`+before+`"`)
 	b.until("the table has it too", `document.querySelector("#sys-table tbody tr td:nth-child(4)").textContent === document.querySelector("#today-lab").textContent`)
 	b.always("what was opened stays open", `document.querySelectorAll("details[open]").length === 2`)
+}
+
+// TestWhatNobodyMissesIsTold on a page that is open: what was not sent by choice and what went elsewhere are listed, and
+// when the sender's next version has no list, the page says so by itself.
+func TestWhatNobodyMissesIsTold(t *testing.T) {
+	var list, status atomic.Value
+	status.Store(`{"webhookEnabled":true,"webhookStatusDetail":"OK","webhookRequestsProcessing":1,"webhookRequestsFailed":-1}`)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, _ := status.Load().(string)
+		if strings.HasSuffix(r.URL.Path, "/request") {
+			if answer, _ = list.Load().(string); answer == "" {
+				w.WriteHeader(http.StatusNotFound)
+			}
+		}
+		_, _ = w.Write([]byte(answer))
+	}))
+	defer api.Close()
+	c := newClinic(t, func(c *web.Config) {
+		c.APIKey, c.APIURL = "browser-api-key", &url.URL{Scheme: "http", Host: api.Listener.Addr().String()}
+	})
+	c.AddUser(t, boss, db.Admin)
+	m, _ := c.send(metriport.PatientAdmit)
+	c.Settled(t)
+	entry := func(id, kind, more string) string {
+		return `{"id":"` + id + `","type":"` + kind + `","createdAt":"` + c.Clock.Now().UTC().Format(time.RFC3339) + `",` + more + `}`
+	}
+	list.Store(`{"meta":{},"requests":[` + strings.Join([]string{
+		entry(m.ID, "patient.admit", `"status":"success","httpStatus":200,"durationMillis":31,"requestUrl":"https://carebell.example/webhooks/metriport"`),
+		entry("5c6f1a52-6d0e-4c3e-9d7b-000000000001", "medical.document-conversion", `"status":"success"`),
+		entry("5c6f1a52-6d0e-4c3e-9d7b-000000000002", "medical.document-download", `"status":"success"`),
+		entry("5c6f1a52-6d0e-4c3e-9d7b-000000000003", "patient.admit", `"status":"success","httpStatus":200,"requestUrl":"https://a-former-receiver.clinic.example/api/v2/webhooks/metriport/incoming"`),
+		entry("5c6f1a52-6d0e-4c3e-9d7b-000000000004", "patient.discharge", `"status":"failure","httpStatus":502,"requestUrl":"https://carebell.example/webhooks/metriport"`),
+	}, ",") + `]}`)
+
+	b := newTab(t, c.URL)
+	b.signIn(boss)
+	b.open("/admin/system/completeness")
+	b.until("the page is live", live)
+	b.click("#check-now")
+	b.until("what is missing is counted", `document.querySelector(".proof-line").textContent === "2 sent, 1 here, 1 missing"`)
+	b.always("what was kept by choice is listed", `document.querySelectorAll("#choice > .row").length === 2`)
+	b.always("what went elsewhere is listed", `document.querySelector("#elsewhere > .row .state").textContent === "delivered to https://a-former-receiver.clinic.example/api/v2/webhooks/metriport/incoming"`)
+	b.always("what is not known is said", `document.querySelector("#webhook-state").textContent.includes("not known") && !document.querySelector("#completeness").textContent.includes("-1")`)
+	b.always("the banner names what failed alone", `document.querySelector("#alerts").textContent.startsWith("1 message that Metriport sent")`)
+	checkAccessible(b, "completeness-not-missed")
+	checkFits(b, "completeness-not-missed")
+	picture(b, "completeness-not-missed")
+	b.window(wide)
+
+	list.Store("")
+	status.Store(`{"webhookEnabled":false,"webhookStatusDetail":"Request failed with status code 502","webhookRequestsProcessing":-1,"webhookRequestsFailed":-1}`)
+	c.Clock.Advance(time.Minute)
+	b.click("#check-now")
+	b.until("the page says that there is no list", `document.querySelector(".proof-line").textContent === "Completeness cannot be proved"`)
+	b.always("and what the sender says of the webhook", `document.querySelector("#webhook-state").textContent.includes("failing: “Request failed with status code 502”")`)
+	checkAccessible(b, "completeness-no-list")
+	checkFits(b, "completeness-no-list")
+	picture(b, "completeness-no-list")
+	b.open("/admin/system")
+	b.until("the system page says it too", live+` && document.querySelector("#sys-complete .proof-line").textContent === "Completeness cannot be proved"`)
+	picture(b, "system-no-list")
 }

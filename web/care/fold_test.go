@@ -103,6 +103,12 @@ func TestFoldByWhatRecordsSay(t *testing.T) {
 		{"a discharge with another id and no time at all",
 			[]care.Notice{rec(admit("a", h(1), h(0)), "E1", larkspur, heart), rec(discharge("d", h(30), never, never), "E2", larkspurTo, heart)},
 			[]string{"0–ended last 0 a d"}},
+		{"an admit with another id and no time",
+			[]care.Notice{rec(admit("a", h(-1), never), "E1", larkspur, heart), rec(discharge("d", h(30), h(0), h(29)), "E2", larkspurTo, heart)},
+			[]string{"0–29 last 29 a d"}},
+		{"an admit with another id, no time and another cause is another stay",
+			[]care.Notice{rec(admit("a", h(-1), never), "E1", larkspur, "Fall"), rec(discharge("d", h(30), h(0), h(29)), "E2", larkspurTo, heart)},
+			[]string{"0–29 last 29 d", "?–? last ? a"}},
 		{"a discharge from another hospital does not end it",
 			[]care.Notice{rec(admit("a", h(1), h(0)), "E1", larkspur, heart), rec(discharge("d", h(30), never, h(29)), "E2", birchwood, heart)},
 			[]string{"?–29 last 29 d", "0–? last 0 a"}},
@@ -214,5 +220,28 @@ func TestSameFacility(t *testing.T) {
 		if got := care.SameFacility(test.b, test.a); got != test.want {
 			t.Errorf("SameFacility(%q, %q) = %v", test.b, test.a, got)
 		}
+	}
+}
+
+// TestAPeriodOfAnotherStayIsNotANoticesOwn: under an id that covers several stays, the record of a notice without times
+// can hold the period of an earlier one.
+func TestAPeriodOfAnotherStayIsNotANoticesOwn(t *testing.T) {
+	first := []care.Notice{rec(discharge("a", h(73), h(0), h(72)), "E1", larkspur, heart)}
+	second := []care.Notice{rec(admit("b", h(1000), h(1000)), "E1", larkspur, heart)}
+	late := period(rec(discharge("c", h(1030), never, never), "E1", larkspur, heart), "finished", h(0), h(72))
+	untimed := period(rec(admit("d", h(1001), never), "E1", larkspur, heart), "finished", h(0), h(72))
+	var got []string
+	for _, s := range care.Fold("p", slices.Concat(first, second, []care.Notice{late, untimed})) {
+		got = append(got, told(s))
+	}
+	if want := []string{"1000–ended last 1000 b c d", "0–72 last 72 a"}; !slices.Equal(got, want) {
+		t.Errorf("folded into\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+	if at, _ := (care.Facts{Encounter: late.Encounter}).When(care.Discharge, late.SentAt); !at.IsZero() {
+		t.Errorf("the discharge is dated %s by the record of another stay", at)
+	}
+	own := period(rec(discharge("e", h(73), never, never), "E1", larkspur, heart), "finished", h(0), h(72))
+	if at, _ := (care.Facts{Encounter: own.Encounter}).When(care.Discharge, own.SentAt); !at.Equal(h(72)) {
+		t.Errorf("the discharge is dated %s, its record says %s", at, h(72))
 	}
 }

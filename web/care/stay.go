@@ -112,6 +112,8 @@ type Source struct {
 
 // What a record says of a stay, as keys of [StayFacts.Sources].
 const (
+	SaidAdmit     = "admit"     // only where no notice said its time
+	SaidDischarge = "discharge" // only where no notice said its time
 	SaidFacility  = "facility"
 	SaidClass     = "class"
 	SaidReason    = "reason"

@@ -13,7 +13,7 @@ import (
 func readImport(r *reading, e metriport.Envelope, event metriport.Event) error {
 	b := event.BulkCreate
 	job := db.ImportEvent{
-		InboxSeq: r.Seq, MessageID: e.MessageID, State: string(b.Status), Reason: string(b.Reason),
+		InboxSeq: r.Seq, MessageID: r.MessageID, State: string(b.Status), Reason: string(b.Reason),
 		SentAt: e.When, ReceivedAt: r.ReceivedAt, Data: metriport.CallerData(r.Body), Test: e.Test,
 	}
 	job.Job, job.JobFrom = jobID(string(b.RequestID), e)

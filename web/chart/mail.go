@@ -36,7 +36,7 @@ func readReceived(r *reading, _ metriport.Envelope, event metriport.Event) error
 func readStatus(r *reading, e metriport.Envelope, event metriport.Event) error {
 	p := event.Payload
 	s := db.MailStatus{
-		InboxSeq: r.Seq, MessageID: e.MessageID, SenderID: string(p.ID), PatientID: string(p.Patient.ID), Status: strings.ToLower(oneLine(string(p.Status))),
+		InboxSeq: r.Seq, MessageID: r.MessageID, SenderID: string(p.ID), PatientID: string(p.Patient.ID), Status: strings.ToLower(oneLine(string(p.Status))),
 		Reason: start(string(p.Reason)), SentAt: p.SentAt.Time, EndedAt: p.CompletedAt.Time, ToldAt: e.When,
 	}
 	received := r.ReceivedAt

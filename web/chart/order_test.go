@@ -70,7 +70,7 @@ func (f *folder) receive(t testing.TB, body string) {
 	t.Helper()
 	e := metriport.ReadEnvelope([]byte(body))
 	_, err := f.inbox.Append(context.Background(), db.Received{
-		MessageID: e.MessageID, RequestID: e.RequestID, Type: e.Type, SentAt: e.When, KeyID: "k", Body: []byte(body),
+		MessageID: e.MessageID, Shared: e.Shared, RequestID: e.RequestID, Type: e.Type, SentAt: e.When, KeyID: "k", Body: []byte(body),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -294,8 +294,12 @@ func edgeCases() []string {
 		notice("again-3", admit, "again", fields{"when": at(51), "admitTimestamp": at(50)}),
 		notice("again-4", discharge, "again", fields{"when": at(60), "dischargeTimestamp": at(59)}),
 		notice("again-5", admit, "again", fields{"when": at(52), "admitTimestamp": at(50) + " "}),
-		// A test event, a discharge before its own admit, times far away, an id as a number.
+		// Test events, all under one id; the admit was pressed twice, the second time a little later.
 		notice("msg-123", admit, "patient-123", fields{"whenGenerated": at(1), "admitTimestamp": at(0)}),
+		notice("msg-123", transfer, "patient-123", fields{"whenGenerated": at(1), "admitTimestamp": at(0), "transfers": []any{move(0.5, "A", "B")}}),
+		notice("msg-123", discharge, "patient-123", fields{"whenGenerated": at(1), "admitTimestamp": at(0), "dischargeTimestamp": at(0.9)}),
+		notice("msg-123", admit, "patient-123", fields{"whenGenerated": at(2), "admitTimestamp": at(0)}),
+		// A discharge before its own admit, times far away, an id as a number.
 		notice("odd-1", discharge, "odd", fields{"when": at(1), "admitTimestamp": at(5), "dischargeTimestamp": at(1)}),
 		notice("odd-2", transfer, "odd", fields{"when": at(1), "admitTimestamp": "1850-01-01", "transfers": []any{move(1, "", "")}}),
 		notice("odd-3", admit, "odd", fields{"when": "1850-06-01T00:00:00Z", "externalId": "old", "admitTimestamp": "2199-01-01"}),

@@ -89,7 +89,7 @@ func readDocuments(r *reading, e metriport.Envelope, event metriport.Event) erro
 		if p := row.Pagination; p != nil {
 			part.Page, part.Pages, part.Items = within(p.Page), within(p.TotalPages), within(p.TotalItems)
 		}
-		r.addPart(care.PullDocuments, string(row.ID), e.RequestID, part, documents(r.Seq, e, i, row.Documents))
+		r.addPart(care.PullDocuments, string(row.ID), e.RequestID, part, documents(r.Waiting, e, i, row.Documents))
 	}
 	return nil
 }
@@ -103,12 +103,12 @@ func within(n metriport.Int) int64 {
 }
 
 // documents are what a list names, with the place of each link.
-func documents(seq int64, e metriport.Envelope, item int, list []metriport.Document) []db.ListedDocument {
+func documents(w db.Waiting, e metriport.Envelope, item int, list []metriport.Document) []db.ListedDocument {
 	out := make([]db.ListedDocument, 0, len(list))
 	for j, d := range list {
 		listed := db.ListedDocument{
-			Key:    documentKey(e.MessageID, item, j, d),
-			Listed: fmt.Sprintf("%020d %s %04d %06d", max(e.When.UnixMilli(), 0), e.MessageID, item, j),
+			Key:    documentKey(w.MessageID, item, j, d),
+			Listed: fmt.Sprintf("%020d %s %04d %06d", max(e.When.UnixMilli(), 0), w.MessageID, item, j),
 			Document: db.Document{
 				Name: metriport.Clip(string(d.FileName), longestLine), Description: metriport.Clip(string(d.Description), longestText),
 				Type: metriport.Clip(d.TypeText(), longestLine), Organization: metriport.Clip(strings.Join(d.OrganizationNames(), "; "), longestLine),
@@ -117,7 +117,7 @@ func documents(seq int64, e metriport.Envelope, item int, list []metriport.Docum
 			},
 		}
 		if d.URL != "" {
-			listed.InboxSeq, listed.Place = seq, fmt.Sprintf("/patients/%d/documents/%d/url", item, j)
+			listed.InboxSeq, listed.Place = w.Seq, fmt.Sprintf("/patients/%d/documents/%d/url", item, j)
 		}
 		out = append(out, listed)
 	}
@@ -146,7 +146,7 @@ func parts(r *reading, e metriport.Envelope, step care.Step) func(item int) (car
 	data := named(metriport.Pairs(metriport.CallerData(r.Body)))
 	return func(item int) (care.Part, error) {
 		id, err := db.NotificationID(r.Seq, item)
-		part := care.Part{ID: id, Step: step, MessageID: e.MessageID, At: e.When, SentAt: e.When, Received: r.ReceivedAt}
+		part := care.Part{ID: id, Step: step, MessageID: r.MessageID, At: e.When, SentAt: e.When, Received: r.ReceivedAt}
 		part.Data = data
 		return part, err
 	}

@@ -170,7 +170,7 @@ func (r *reading) add(e metriport.Envelope, patient metriport.Patient, p *metrip
 		return err
 	}
 	n := db.Notification{
-		ID: id, InboxSeq: r.Seq, Kind: kind, PatientID: string(patient.ID), MessageID: e.MessageID,
+		ID: id, InboxSeq: r.Seq, Kind: kind, PatientID: string(patient.ID), MessageID: r.MessageID,
 		SentAt: e.When, ReceivedAt: r.ReceivedAt, Test: e.Test, Moves: []care.Move{},
 	}
 	if p != nil {
@@ -179,7 +179,7 @@ func (r *reading) add(e metriport.Envelope, patient metriport.Patient, p *metrip
 	happened := firstKnown(n.EventAt, e.When, r.ReceivedAt)
 	r.patients = append(r.patients, db.PatientStatement{
 		ID: n.PatientID, ExternalID: string(patient.ExternalID), Aliases: aliases(patient.AdditionalIDs),
-		SentAt: e.When, MessageID: e.MessageID, EventAt: happened,
+		SentAt: e.When, MessageID: r.MessageID, EventAt: happened, EventDay: n.EventDay,
 	})
 	if notifies {
 		r.notifications = append(r.notifications, n)
@@ -210,11 +210,19 @@ func state(n *db.Notification, p *metriport.Payload) {
 			}
 		}
 	case care.Pharmacy:
-		n.EventAt = p.DispensedTime.Time
+		n.EventAt, n.EventDay = dated(p.DispensedDate)
 	case care.Lab:
-		n.EventAt = p.CollectedTime.Time
+		n.EventAt, n.EventDay = dated(p.CollectedDate)
 	case care.Summary: // its time is in the document, not in the event
 	}
+}
+
+// dated is when something happened that may be known by its day alone.
+func dated(d metriport.Date) (at time.Time, day bool) {
+	if d.Day {
+		return care.Noon(d.Time), true
+	}
+	return d.Time, false
 }
 
 // firstKnown returns the first of ts that is set.

@@ -2,11 +2,11 @@ package chart
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"carebell/db"
 	"carebell/web/care"
@@ -28,8 +28,11 @@ func ReadRecord(d db.Download, content io.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.Purpose == db.PurposePharmacy || d.Purpose == db.PurposeLab {
+		facts.DatesAsDays()
+	}
 	if d.Purpose == db.PurposeConsolidated { // years of records: who it is, and how much of what
-		facts = fhir.Facts{BundleType: facts.BundleType, Timestamp: facts.Timestamp, Counts: facts.Counts, Truncated: facts.Truncated, Patient: facts.Patient}
+		facts = fhir.Facts{BundleType: facts.BundleType, Timestamp: facts.Timestamp, Counts: facts.Counts, Truncated: facts.Truncated, Exchanges: facts.Exchanges, Patient: facts.Patient}
 	}
 	return facts.Encode()
 }
@@ -48,20 +51,61 @@ func ApplyRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 	return nil
 }
 
+// RenewRecord takes the facts of a stored file into the chart that an older version had read, in place of those that it
+// read. Afterwards the chart is as if they had never been. Where somebody else did it by now, nothing happens.
+func RenewRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) error {
+	fresh, err := tx.RenewRecord(ctx, d.ID, encoded)
+	if err != nil || !fresh {
+		return err
+	}
+	if d.PatientID != "" {
+		if err := tx.ForgetStatement(ctx, d.InboxSeq, d.PatientID); err != nil {
+			return err
+		}
+	}
+	if d.Purpose == db.PurposeMessage { // what the event says and what the message says are one row: both are read again
+		w, err := tx.Taken(ctx, d.InboxSeq)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil // the projector will come to it, and asks for the record itself
+		}
+		if err != nil {
+			return err
+		}
+		return write(ctx, tx, read(w))
+	}
+	was, err := tx.ForgetFacility(ctx, d.NotificationID)
+	if err != nil {
+		return err
+	}
+	if d.PatientID != "" { // other files of the message may be about the same patient
+		others, err := tx.RecordsOfPatient(ctx, d.InboxSeq, d.PatientID)
+		if err != nil {
+			return err
+		}
+		for _, r := range others {
+			facts, err := fhir.Decode(r.Facts)
+			if err != nil {
+				return err
+			}
+			if err := saveIdentity(ctx, tx, r.Download, facts.Patient); err != nil {
+				return err
+			}
+		}
+	}
+	if err := ApplyRecord(ctx, tx, d, encoded); err != nil {
+		return err
+	}
+	return tx.DropFacility(ctx, was)
+}
+
 // applyRecord writes the facts and returns the patients whose stays must be folded again.
 func applyRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) ([]string, error) {
-	facts, err := fhir.Decode(encoded)
+	facts, err := decode(d, encoded)
 	if err != nil {
 		return nil, err
 	}
-	if d.PatientID != "" {
-		p := facts.Patient
-		err := tx.SaveIdentity(ctx, d.InboxSeq, db.Identity{
-			PatientID: d.PatientID, Name: p.Name, BirthDate: p.BirthDate, Sex: p.Sex, Phone: p.Phone, Deceased: deceased(p),
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := saveIdentity(ctx, tx, d, facts.Patient); err != nil {
+		return nil, err
 	}
 	if d.Purpose == db.PurposeMessage {
 		return nil, applyLetter(ctx, tx, d, facts)
@@ -69,14 +113,21 @@ func applyRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 	if d.NotificationID == 0 {
 		return nil, nil
 	}
-	shown := summarize(d.Purpose, facts)
+	admit, discharge, err := tx.NoticeTimes(ctx, d.NotificationID)
+	if err != nil {
+		return nil, err
+	}
+	shown := summarize(d.Purpose, facts, stayTimes{admit, discharge})
 	raw, err := json.Marshal(shown)
 	if err != nil {
 		return nil, fmt.Errorf("encoding facts: %w", err)
 	}
-	n := db.NotificationFacts{ID: d.NotificationID, Facts: raw}
+	n := db.NotificationFacts{ID: d.NotificationID, Facts: raw, Exchange: shown.Exchange()}
 	if e := shown.Encounter; e != nil {
 		n.Facility, n.VisitNumber = e.Facility, e.VisitNumber
+	}
+	if err := tx.SaveRecordTime(ctx, n.ID, shown); err != nil {
+		return nil, err
 	}
 	if err := tx.SaveNotificationFacts(ctx, n); err != nil {
 		return nil, err
@@ -85,6 +136,25 @@ func applyRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 		return []string{d.PatientID}, nil
 	}
 	return nil, nil
+}
+
+// decode reads the facts of a stored file. Those that an older version stored have the dates of a pharmacy or laboratory as
+// it read them.
+func decode(d db.Download, encoded []byte) (fhir.Facts, error) {
+	facts, err := fhir.Decode(encoded)
+	if d.Purpose == db.PurposePharmacy || d.Purpose == db.PurposeLab {
+		facts.DatesAsDays()
+	}
+	return facts, err
+}
+
+func saveIdentity(ctx context.Context, tx *db.Tx, d db.Download, p fhir.Patient) error {
+	if d.PatientID == "" {
+		return nil
+	}
+	return tx.SaveIdentity(ctx, d.InboxSeq, db.Identity{
+		PatientID: d.PatientID, Name: p.Name, BirthDate: p.BirthDate, Sex: p.Sex, Phone: p.Phone, Deceased: deceased(p),
+	})
 }
 
 func deceased(p fhir.Patient) string {
@@ -100,115 +170,19 @@ func deceased(p fhir.Patient) string {
 
 // What a file says of another patient than its own is never taken into the chart of this one.
 
-// summarize picks from a record what people read in a row and on the patient's page.
-func summarize(purpose db.Purpose, f fhir.Facts) care.Facts {
+// summarize picks from a record what people read in a row and on the patient's page. at is what the notice says of the
+// times of its stay.
+func summarize(purpose db.Purpose, f fhir.Facts, at stayTimes) care.Facts {
+	out := care.Facts{Read: true, Exchanges: f.Exchanges}
 	switch purpose {
 	case db.PurposePharmacy:
-		return care.Facts{Fills: fills(f)}
+		out.Fills, out.MoreFills = newestFills(f)
 	case db.PurposeLab:
-		return care.Facts{Panels: panels(f)}
+		out.Panels = panels(f)
 	case db.PurposeSummary:
-		return care.Facts{Summary: summary(f), Encounter: encounter(f)}
+		out.Summary, out.Encounter = summary(f), encounter(f, at)
 	default:
-		return care.Facts{Encounter: encounter(f)}
-	}
-}
-
-// encounter is the stay a record is about: the one its Composition names, else the latest.
-func encounter(f fhir.Facts) *care.Encounter {
-	f.Encounters = slices.DeleteFunc(slices.Clone(f.Encounters), func(e fhir.Encounter) bool { return e.OtherSubject != "" })
-	if len(f.Encounters) == 0 {
-		return nil
-	}
-	e := f.Encounters[0]
-	if f.Summary != nil && f.Summary.EncounterID != "" {
-		i := slices.IndexFunc(f.Encounters, func(e fhir.Encounter) bool { return e.ID == f.Summary.EncounterID })
-		if i < 0 {
-			return nil
-		}
-		e = f.Encounters[i]
-	}
-	out := &care.Encounter{
-		ID: e.ID, VisitNumber: e.VisitNumber, Facility: e.Facility, Unit: e.Unit, ClassUnsure: e.Class.Unsure,
-		Reasons: e.Reasons, Attending: e.Attending, Disposition: e.Disposition,
-	}
-	if e.Class.Word != "unknown" {
-		out.Class = e.Class.Word
-	}
-	for _, d := range e.Diagnoses {
-		if d.Text != "" && !slices.Contains(out.Diagnoses, d.Text) {
-			out.Diagnoses = append(out.Diagnoses, d.Text)
-		}
-	}
-	return out
-}
-
-func fills(f fhir.Facts) []care.Fill {
-	var out []care.Fill
-	for _, d := range f.Dispenses {
-		if d.OtherSubject != "" {
-			continue
-		}
-		filled := d.HandedOver
-		if filled.IsZero() {
-			filled = d.Prepared
-		}
-		out = append(out, care.Fill{
-			Drug: d.Drug.Text, Quantity: strings.TrimSpace(d.Quantity.Value + " " + d.Quantity.Unit), DaysSupply: d.DaysSupply.Value,
-			Filled: timeText(filled), Status: d.Status, Dosage: d.Dosage, Pharmacy: care.Contact{Name: d.Pharmacy},
-			Prescriber: care.Contact{Name: d.Prescriber},
-		})
-	}
-	return out
-}
-
-func panels(f fhir.Facts) []care.Panel {
-	var out []care.Panel
-	for _, r := range f.Reports {
-		if r.OtherSubject != "" {
-			continue
-		}
-		p := care.Panel{Name: r.Code.Text, Status: r.Status, Collected: timeText(r.Effective), Conclusion: r.Conclusion}
-		for _, o := range r.Results {
-			p.Results = append(p.Results, results(o, r.Effective)...)
-		}
-		out = append(out, p)
-	}
-	f.Observations = slices.DeleteFunc(slices.Clone(f.Observations), func(o fhir.Observation) bool { return o.OtherSubject != "" })
-	if len(f.Observations) > 0 {
-		p := care.Panel{Status: f.Observations[0].Status, Collected: timeText(f.Observations[0].Effective)}
-		for _, o := range f.Observations {
-			p.Results = append(p.Results, results(o, o.Effective)...)
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
-// results are the values of one observation: its own, and those of its components.
-func results(o fhir.Observation, at fhir.Time) []care.Result {
-	if !o.Effective.IsZero() {
-		at = o.Effective
-	}
-	var out []care.Result
-	add := func(c fhir.Concept, m fhir.Measured) {
-		r := care.Result{
-			Code: c.Code, Name: c.Text, Value: m.Value, Unit: m.Unit, Number: m.Number, Low: m.Low, High: m.High, RangeText: m.RangeText,
-			Flag: m.Interpretation, Computed: m.Computed, Status: o.Status, At: timeText(at),
-		}
-		if r.Code == "" {
-			r.Code = c.Text
-		}
-		if m.Kind == "absent" {
-			r.Value = "no value: " + m.Absent
-		}
-		out = append(out, r)
-	}
-	if o.Kind != "" || len(o.Components) == 0 {
-		add(o.Code, o.Measured)
-	}
-	for _, c := range o.Components {
-		add(c.Code, c.Measured)
+		out.Encounter = encounter(f, at)
 	}
 	return out
 }

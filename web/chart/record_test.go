@@ -33,6 +33,8 @@ type records struct {
 	inbox     *db.Inbox
 	projector *chart.Projector
 	files     map[string]string // link → content
+	dir       string
+	older     bool // what files say is read as an older version might have: wrongly
 }
 
 func openRecords(t *testing.T, files map[string]string) *records {
@@ -50,7 +52,7 @@ func openRecords(t *testing.T, files map[string]string) *records {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &records{DB: d, inbox: in, projector: chart.New(d, slog.New(slog.DiscardHandler)), files: files}
+	r := &records{DB: d, inbox: in, projector: chart.New(d, slog.New(slog.DiscardHandler)), files: files, dir: dir}
 	t.Cleanup(func() { r.close(t); _ = os.RemoveAll(dir) })
 	return r
 }
@@ -69,7 +71,7 @@ func (r *records) close(t *testing.T) {
 func (r *records) receive(t *testing.T, body []byte) {
 	t.Helper()
 	e := metriport.ReadEnvelope(body)
-	if _, err := r.inbox.Append(context.Background(), db.Received{MessageID: e.MessageID, RequestID: e.RequestID, Type: e.Type, SentAt: e.When, KeyID: "k", Body: body}); err != nil {
+	if _, err := r.inbox.Append(context.Background(), db.Received{MessageID: e.MessageID, Shared: e.Shared, RequestID: e.RequestID, Type: e.Type, SentAt: e.When, KeyID: "k", Body: body}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -122,23 +124,12 @@ func (r *records) store(t *testing.T, d db.Download) {
 	if d.SniffedType = "application/octet-stream"; strings.HasPrefix(content, "{") {
 		d.SniffedType = "application/json"
 	}
-	var facts []byte
-	var parts []db.Part
-	var inside []*bytes.Buffer
-	var err error
-	if d.Purpose == db.PurposeMessage {
-		facts, parts, err = chart.SplitRecord(d, strings.NewReader(content), func() (io.Writer, error) {
-			inside = append(inside, &bytes.Buffer{})
-			return inside[len(inside)-1], nil
-		})
-	} else {
-		facts, err = chart.ReadRecord(d, strings.NewReader(content))
-	}
-	if err != nil {
-		t.Fatal(err)
+	facts, parts, inside := readFile(t, d, content)
+	if r.older {
+		facts = misread(t, d, facts)
 	}
 	d.State, d.Size, d.File = db.FetchStored, int64(len(content)), fmt.Sprint("file-", d.ID)
-	err = r.Write(context.Background(), func(tx *db.Tx) error {
+	err := r.Write(context.Background(), func(tx *db.Tx) error {
 		if err := tx.EndDownload(context.Background(), d); err != nil {
 			return err
 		}
@@ -162,6 +153,24 @@ func (r *records) store(t *testing.T, d db.Download) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// readFile reads a file as the archive does.
+func readFile(t *testing.T, d db.Download, content string) (facts []byte, parts []db.Part, inside []*bytes.Buffer) {
+	t.Helper()
+	var err error
+	if d.Purpose == db.PurposeMessage {
+		facts, parts, err = chart.SplitRecord(d, strings.NewReader(content), func() (io.Writer, error) {
+			inside = append(inside, &bytes.Buffer{})
+			return inside[len(inside)-1], nil
+		})
+	} else {
+		facts, err = chart.ReadRecord(d, strings.NewReader(content))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return facts, parts, inside
 }
 
 // settle takes in everything that is left.

@@ -45,6 +45,7 @@ type Checker struct {
 	now  func() time.Time
 	log  *slog.Logger
 	tell func() // screens may show something new; must not block
+	self string // the webhook's address, in the form of [metriport.Endpoint]; "" = not known
 
 	asked chan int64 // user id of who asked; capacity 1
 
@@ -55,9 +56,9 @@ type Checker struct {
 	follow  []time.Time // further ones, after the sender was asked to send again
 }
 
-// New makes a checker; [Checker.Run] starts it.
-func New(d *db.DB, api API, now func() time.Time, log *slog.Logger, tell func()) *Checker {
-	return &Checker{db: d, api: api, now: now, log: log, tell: tell, asked: make(chan int64, 1)}
+// New makes a checker; [Checker.Run] starts it. self is the webhook's address, as far as it is known here.
+func New(d *db.DB, api API, self string, now func() time.Time, log *slog.Logger, tell func()) *Checker {
+	return &Checker{db: d, api: api, self: metriport.Endpoint(self), now: now, log: log, tell: tell, asked: make(chan int64, 1)}
 }
 
 // Check asks for a comparison now. One that is under way, or asked for already, is enough.
@@ -121,10 +122,13 @@ func (c *Checker) compare(ctx context.Context, userID int64) {
 		return
 	}
 	run.Took = c.now().Sub(run.StartedAt)
-	if err != nil {
+	switch {
+	case err != nil:
 		run.Error = err.Error()
 		c.log.Warn("the sender's list could not be compared", "error", err)
-	} else {
+	case run.NoList:
+		c.log.Info("the sender's API has no list to compare with", "took", run.Took.Round(time.Millisecond))
+	default:
 		c.log.Info("compared with the sender's list", "sent", run.Sent, "here", run.Here, "missing", run.Missing, "took", run.Took.Round(time.Millisecond))
 	}
 	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
@@ -157,13 +161,23 @@ func (c *Checker) safely(ctx context.Context, run *db.Completeness, since time.T
 	return c.measure(ctx, run, since)
 }
 
+// mostKept bounds how many are kept of each kind of gaps that nobody misses; they are counted beyond that.
+const mostKept = 300
+
 // measure asks the sender, then looks into the inbox: what was delivered while the list was read is then here.
 func (c *Checker) measure(ctx context.Context, run *db.Completeness, since time.Time) ([]db.Gap, error) {
-	status, err := c.api.Status(ctx)
-	if err != nil {
-		return nil, err
+	status, errStatus := c.api.Status(ctx)
+	if metriport.IsNotThere(errStatus) {
+		status = metriport.WebhookStatus{Processing: metriport.Uncounted, Failed: metriport.Uncounted} // as for an account without settings
+	} else if errStatus != nil {
+		return nil, errStatus
 	}
+	run.WebhookKnown, run.Enabled, run.Detail, run.Processing, run.Failed = status.Known, status.Enabled, status.Detail, int(status.Processing), int(status.Failed)
 	list, err := c.api.Deliveries(ctx, since, func(n int) { c.progress(true, n) })
+	if errors.Is(err, metriport.ErrNoList) {
+		run.NoList = true
+		return nil, errStatus // where neither is there, it is not the sender's API that is asked
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -171,20 +185,28 @@ func (c *Checker) measure(ctx context.Context, run *db.Completeness, since time.
 	for i, d := range list.Deliveries {
 		ids[i] = d.ID
 	}
-	var here map[string]bool
-	var began time.Time
+	in := Inbox{Self: c.self}
 	var came int
 	if err := c.db.Read(ctx, func(v db.Snapshot) (err error) {
-		here, began, came, err = v.InInbox(ctx, ids, since)
+		in.Has, in.Began, came, err = v.InInbox(ctx, ids, since)
 		return err
 	}); err != nil {
 		return nil, err
 	}
-	r := Compare(list.Deliveries, here, began)
+	r := Compare(list.Deliveries, in, run.StartedAt)
 	run.Sent, run.Here, run.Missing, run.Pending, run.Earlier, run.Late, run.Pings = r.Sent, r.Here, len(r.Missing), r.Pending, r.Earlier, r.Late, r.Pings
-	run.OnlyHere, run.Odd = max(came-len(here), 0), list.Repeated+list.Unreadable
-	run.WebhookKnown, run.Enabled, run.Detail, run.Processing, run.Failed = status.Known, status.Enabled, status.Detail, int(status.Processing), int(status.Failed)
-	return r.Missing, nil
+	run.ByChoice, run.Elsewhere, run.Unclear, run.Tests = len(r.ByChoice), len(r.Elsewhere), r.Unclear, r.Tests
+	run.OnlyHere, run.Odd = max(came-len(in.Has), 0), list.Repeated+list.Unreadable
+	return slices.Concat(r.Missing, newest(r.ByChoice, db.GapChoice), newest(r.Elsewhere, db.GapElsewhere)), nil
+}
+
+// newest are the first of a list, which are its newest, as gaps of a kind.
+func newest(list []db.Gap, kind db.GapKind) []db.Gap {
+	list = list[:min(len(list), mostKept)]
+	for i := range list {
+		list[i].Kind = kind
+	}
+	return list
 }
 
 func (c *Checker) progress(running bool, read int) {

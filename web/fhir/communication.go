@@ -17,6 +17,7 @@ type Communication struct {
 	Attachments []Attachment `json:"attachments,omitempty"` // payload.contentAttachment, contentReference → DocumentReference
 	ReplyTo     string       `json:"replyTo,omitempty"`     // id of inResponseTo[0]
 	PatientID   string       `json:"patientId,omitempty"`   // subject, where it is a Patient: in the file or not
+	Exchange    string       `json:"exchange,omitempty"`    // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 type communication struct {
@@ -38,7 +39,7 @@ func (f *communication) ident() string { return f.ID }
 func (c *from) communication(id string, n *node) *communication {
 	f := &communication{
 		Communication: Communication{
-			ID: id, Status: c.code(n.get("status")),
+			ID: id, Exchange: c.exchange(n), Status: c.code(n.get("status")),
 			Topic: c.concept(n.get("topic")).Text, Category: c.concept(n.get("category").first()).Text,
 			Sent: c.time(n.get("sent")), Received: c.time(n.get("received")),
 			Medium: c.concepts(n.get("medium"), maxIdentifiers),

@@ -11,11 +11,13 @@ type Condition struct {
 	Recorded     Time   `json:"recorded,omitzero"`      // recordedDate
 	EncounterID  string `json:"encounterId,omitempty"`  // encounter
 	OtherSubject string `json:"otherSubject,omitempty"` // id of the subject where it is not Facts.Patient
+	Exchange     string `json:"exchange,omitempty"`     // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 type condition struct {
 	Condition
 	subject, during ref
+	codes           []string // system|code of all codings
 	listed          bool
 }
 
@@ -30,12 +32,12 @@ func (f *condition) ident() string { return f.ID }
 func (c *from) condition(id string, n *node, listed bool) *condition {
 	f := &condition{
 		Condition: Condition{
-			ID: id, Concept: c.concept(n.get("code")),
+			ID: id, Exchange: c.exchange(n), Concept: c.concept(n.get("code")),
 			Status: c.state(n.get("clinicalStatus")), Verification: c.state(n.get("verificationStatus")),
 			Onset: c.time(n.get("onsetDateTime")), OnsetText: c.line(n.get("onsetString")),
 			Recorded: c.time(n.get("recordedDate")),
 		},
-		subject: c.ref(n.get("subject")), during: c.ref(n.get("encounter")), listed: listed,
+		subject: c.ref(n.get("subject")), during: c.ref(n.get("encounter")), codes: c.codes(nil, n.get("code")), listed: listed,
 	}
 	if f.Onset.IsZero() {
 		f.Onset = c.time(n.get("onsetPeriod", "start"))

@@ -10,6 +10,7 @@ type Document struct {
 	Author       string       `json:"author,omitempty"`
 	Attachments  []Attachment `json:"attachments,omitempty"`  // content[].attachment, without Data
 	OtherSubject string       `json:"otherSubject,omitempty"` // id of the subject where it is not Facts.Patient
+	Exchange     string       `json:"exchange,omitempty"`     // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 type document struct {
@@ -24,7 +25,7 @@ func (f *document) ident() string { return f.ID }
 func (c *from) document(id string, n *node, listed bool) *document {
 	f := &document{
 		Document: Document{
-			ID: id, Status: c.code(n.get("status")), Type: c.concept(n.get("type")),
+			ID: id, Exchange: c.exchange(n), Status: c.code(n.get("status")), Type: c.concept(n.get("type")),
 			Description: c.line(n.get("description")), Date: c.time(n.get("date")),
 		},
 		subject: c.ref(n.get("subject")), author: c.ref(n.get("author").first()), listed: listed,

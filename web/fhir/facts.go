@@ -25,7 +25,11 @@ type Facts struct {
 	Patient       Patient   `json:"patient,omitzero"`
 	OtherPatients []Patient `json:"otherPatients,omitempty"` // the others; see OtherSubject of each fact
 
+	// Exchanges are the codes of the exchanges and networks that the resources come from, sorted.
+	Exchanges []string `json:"exchanges,omitempty"`
+
 	Encounters     []Encounter     `json:"encounters,omitempty"`
+	Remains        *Encounter      `json:"remains,omitempty"` // of a stay whose Encounter is gone: facility, people, diagnoses
 	Conditions     []Condition     `json:"conditions,omitempty"`
 	Dispenses      []Dispense      `json:"dispenses,omitempty"`
 	Prescriptions  []Prescription  `json:"prescriptions,omitempty"`

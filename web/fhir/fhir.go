@@ -88,6 +88,10 @@ func (s *stream) root() error {
 			if err := s.d.SkipValue(); err != nil {
 				return err
 			}
+		case name == "extension":
+			if err := s.builder.extensions(&top); err != nil {
+				return err
+			}
 		default:
 			kid, err := s.builder.value()
 			if err != nil {

@@ -42,7 +42,12 @@ func (r *reader) finish() Facts {
 		f.Summary = r.finishSummary(r.summary)
 	}
 	each(&r.reports, r.claim)
+	each(&r.reports, r.collected)
+	r.reports.sort() // by what the specimens said, too
+	r.joinEncounters()
 
+	f.Exchanges = sortedOnce(r.exchanges)
+	f.Remains = r.remains()
 	f.Encounters = listed(&r.encounters, always, r.finishEncounter)
 	f.Conditions = listed(&r.conditions, func(c *condition) bool { return c.listed }, r.finishCondition)
 	f.Dispenses = listed(&r.dispenses, always, r.finishDispense)

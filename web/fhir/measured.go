@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"math/big"
+	"regexp"
 	"strings"
 )
 
@@ -39,6 +40,9 @@ func (c *from) value(m *Measured, n *node) {
 		return
 	}
 	if set("text", c.text(n.get("valueString")), "") {
+		if comparator, number, unit := numeral(m.Value); comparator == "" && unit == "" {
+			m.Number = c.own(number, maxCode)
+		}
 		return
 	}
 	if whole := n.get("valueInteger").number(); set("integer", c.own(whole, maxCode), "") {
@@ -150,19 +154,60 @@ func (c *from) judge(m *Measured, n *node) {
 			m.InterpretationText = k.Text
 		}
 	}
-	if m.Interpretation != "" || m.InterpretationText != "" || m.Kind != "quantity" {
+	if m.Interpretation != "" || m.InterpretationText != "" {
 		return
 	}
-	q, bounds := n.get("valueQuantity"), n.get("referenceRange").all()
+	bounds := n.get("referenceRange").all()
 	if m.Low == "" && m.High == "" || len(bounds) != 1 {
 		return
 	}
 	r := &bounds[0]
-	if r.get("appliesTo") != nil || r.get("age") != nil || !sameUnit(q, r.get("low")) || !sameUnit(q, r.get("high")) {
+	if r.get("appliesTo") != nil || r.get("age") != nil {
 		return
 	}
-	m.Interpretation = compare(q.get("value").number(), c.quantity(q).Comparator, m.Low, m.High)
+	switch q := n.get("valueQuantity"); m.Kind {
+	case "quantity":
+		if sameUnit(q, r.get("low")) && sameUnit(q, r.get("high")) {
+			m.Interpretation = compare(q.get("value").number(), c.quantity(q).Comparator, m.Low, m.High)
+		}
+	case "text", "integer":
+		if comparator, number, unit := numeral(m.Value); inUnit(unit, r.get("low")) && inUnit(unit, r.get("high")) {
+			m.Interpretation = compare(number, comparator, m.Low, m.High)
+		}
+	}
 	m.Computed = m.Interpretation != ""
+}
+
+// numberText is a number as laboratories write it in words: "5.2", "<0.01", ">100,000", "≥ 60 mL/min". Commas stand between
+// groups of three digits; anything else, such as 1:128 or 5,2, is no number.
+var numberText = regexp.MustCompile(`^(<=|>=|<|>|≤|≥)?\s*([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+)(?:\s+(\D.{0,40}))?$`)
+
+// numeral takes a number in words apart; number is "" where text is none. Its digits are as sent, without the commas.
+func numeral(text string) (comparator, number, unit string) {
+	if len(text) > 2*maxCode {
+		return "", "", ""
+	}
+	m := numberText.FindStringSubmatch(strings.TrimSpace(text))
+	if m == nil {
+		return "", "", ""
+	}
+	comparator = strings.NewReplacer("≤", "<=", "≥", ">=").Replace(m[1])
+	return comparator, strings.TrimPrefix(strings.ReplaceAll(m[2], ",", ""), "+"), m[3]
+}
+
+// inUnit says whether a limit may be compared with a number in words. Words that name no unit are in that of the range
+// only where the range names none either: the sender writes both without it where the laboratory sent none, and where it
+// sent one for the range alone nobody knows that the number is in it.
+func inUnit(unit string, limit *node) bool {
+	if limit == nil {
+		return true
+	}
+	for _, name := range []string{"unit", "code"} {
+		if own := limit.get(name).str(); own != "" {
+			return own == unit
+		}
+	}
+	return unit == ""
 }
 
 // severity orders codes of v3-ObservationInterpretation, so that of several the gravest is shown.
@@ -215,6 +260,8 @@ func compare(value, comparator, low, high string) string {
 	case hasHigh && v.Cmp(hi) == 0 && comparator == ">":
 		return "H"
 	case comparator == "":
+		return "N"
+	case comparator[0] == '<' && !hasLow && hasHigh && v.Cmp(hi) <= 0, comparator[0] == '>' && !hasHigh && hasLow && v.Cmp(lo) >= 0:
 		return "N"
 	default:
 		return ""

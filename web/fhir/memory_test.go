@@ -155,6 +155,13 @@ func TestWhateverGrowsWithoutLimitIsReadInLittleMemory(t *testing.T) {
 		"many small contained": resource(`"resourceType":"Condition","id":"c","contained":[`, `1]`, func(i int) string {
 			return strings.Repeat(fmt.Sprintf(`{"resourceType":"Practitioner","id":"x%d","name":[{"text":"A"}]},`, i), 1000)
 		}),
+		"extensions":             resource(`"resourceType":"Condition","id":"c","extension":[`, `1]`, always(strings.Repeat(`{"url":"http://other","valueCoding":{"code":"a"},"extension":[{"url":"b"}]},`, 800))),
+		"extensions of ours":     resource(`"resourceType":"Condition","id":"c","extension":[`, `1]`, always(strings.Repeat(`{"url":"`+sourceURL+`","valueCoding":{"code":"a"}},`, 500))),
+		"an extension's value":   resource(`"resourceType":"Condition","id":"c","extension":[{"valueCoding":{"code":"`, `"},"url":"`+sourceURL+`"}]`, always(block)),
+		"an extension's members": resource(`"resourceType":"Condition","id":"c","extension":[{"url":"`+sourceURL+`"`, `}]`, always(strings.Repeat(`,"valueCode":"abcdefghijklmnopqrstuvwxyz"`, 1600))),
+		"encounters of one id": chunks(bundleHead, n, func(i int) string {
+			return strings.Repeat(entryText(fmt.Sprintf(`{"resourceType":"Encounter","id":"e","period":{"start":"20%02d-03-04T05:06:07Z"},"reasonCode":[{"text":"Reason %d"}]}`, i%25, i)), 400)
+		}, `]}`),
 		"a narrative of a section": resource(`"resourceType":"Composition","id":"c","section":[{"text":{"div":"<p>`, `</p>"}}]`, always(block)),
 	} {
 		t.Run(name, func(t *testing.T) {

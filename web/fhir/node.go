@@ -24,9 +24,9 @@ type node struct {
 	cut  bool // of a string: there was more
 }
 
-// skipped are members that hold nothing we show and can be large.
+// skipped are members that hold nothing we show and can be large. Of the member extension, see [builder.extensions].
 var skipped = map[string]bool{
-	"extension": true, "modifierExtension": true, "meta": true, "link": true, "signature": true,
+	"modifierExtension": true, "meta": true, "link": true, "signature": true,
 }
 
 // builder reads nodes within the limits of an entry.
@@ -83,6 +83,12 @@ func (b *builder) inside(n node) (node, error) {
 			}
 			if skipped[name] || strings.HasPrefix(name, "_") || b.over {
 				if err := b.d.SkipValue(); err != nil {
+					return n, err
+				}
+				continue
+			}
+			if name == "extension" {
+				if err := b.extensions(&n); err != nil {
 					return n, err
 				}
 				continue

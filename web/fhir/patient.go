@@ -16,6 +16,7 @@ type Patient struct {
 	Identifiers []Identifier `json:"identifiers,omitempty"`
 	Deceased    bool         `json:"deceased,omitzero"`   // deceasedBoolean, or true with DeceasedAt; false also where not sent
 	DeceasedAt  Time         `json:"deceasedAt,omitzero"` // deceasedDateTime
+	Exchange    string       `json:"exchange,omitempty"`  // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 type patient struct {
@@ -26,9 +27,10 @@ type patient struct {
 func (c *from) patient(id string, n *node) Patient {
 	p := Patient{
 		ID:          id,
+		Exchange:    c.exchange(n),
 		Name:        c.humanName(n.get("name"), false),
 		BirthDate:   birthDate(n.get("birthDate").str()),
-		Phone:       c.phone(n.get("telecom")),
+		Phone:       c.phone(n.get("telecom"), ownUses),
 		Identifiers: c.identifiers(n.get("identifier")),
 	}
 	switch sex := c.code(n.get("gender")); sex {
@@ -41,10 +43,13 @@ func (c *from) patient(id string, n *node) Patient {
 	return p
 }
 
-// birthDate is a FHIR date: a day, a month or a year. Of an instant only the day is meant.
+// birthDate is a FHIR date, a day, a month or a year, or YYYYMMDD. Of an instant only the day is meant.
 func birthDate(s string) string {
 	if day, _, ok := strings.Cut(s, "T"); ok {
 		s = day
+	}
+	if len(s) > len(compactDay) && !strings.Contains(s, "-") { // HL7 v2, with an hour
+		s = s[:len(compactDay)]
 	}
 	t := ParseTime(s)
 	if t.IsZero() || t.Precision == Instant {
@@ -53,10 +58,9 @@ func birthDate(s string) string {
 	return t.String()
 }
 
-// phone is the telecom of system phone that is best to call: the best rank, then mobile, home, any other, work; none
-// that is out of use.
-func (c *from) phone(n *node) string {
-	uses := map[string]int{"mobile": 1, "home": 2, "": 3, "temp": 4, "work": 5}
+// phone is the telecom of system phone that is best to call: the best rank, then in the order of uses; none that is out of
+// use.
+func (c *from) phone(n *node, uses map[string]int) string {
 	best, bestRank := "", 1<<30
 	for _, e := range n.all() {
 		use, known := uses[e.get("use").str()]

@@ -1,11 +1,14 @@
 package fhir
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // What all facts together may cost in memory, by estimate; and either index of what is only referred to.
 const (
 	maxKept    = 10 << 20
-	maxIndexed = 2 << 20
+	maxIndexed = 4 << 20
 	baseCost   = 600 // of one resource without its words
 )
 
@@ -18,6 +21,7 @@ type reader struct {
 	asides  int               // what resources of other types cost in it
 	told    int               // what the results of all reports cost when written out
 	index   map[string]*known // by fullUrl, Type/id and "<n>#id"
+	folded  map[string]*known // by the Type/id of what was folded into it, and orders by their requisition
 	words   map[string]string // short words that recur: one copy of each
 
 	patients       []*patient
@@ -30,6 +34,9 @@ type reader struct {
 	communications shelf[*communication]
 	documents      shelf[*document]
 	summary        *composition // the one that is shown
+	clinicians     []string     // names of all Practitioners, each once; see remains
+	locations      []string     // names of all Locations, each once
+	exchanges      []string     // codes of where resources come from, each once
 	about          *known       // the patient
 	split          *splitter    // takes inline data out; nil = it stays
 }
@@ -38,6 +45,7 @@ func newReader() *reader {
 	return &reader{
 		facts:          Facts{Counts: Counts{}},
 		index:          map[string]*known{},
+		folded:         map[string]*known{},
 		words:          map[string]string{},
 		encounters:     shelf[*encounter]{most: maxEncounters},
 		conditions:     shelf[*condition]{most: maxConditions},
@@ -117,6 +125,9 @@ func (r *reader) resource(body *node, full string) {
 		}
 	}
 	c.keep(kind, id, full, nil, body)
+	if exchange := c.exchange(body); exchange != "" && len(r.exchanges) < maxIdentifiers {
+		r.exchanges = c.add(r.exchanges, exchange, maxIdentifiers)
+	}
 	r.relieve()
 }
 
@@ -135,7 +146,13 @@ func (c *from) keep(kind, id, full string, contained []string, n *node) {
 	k := &known{kind: kind, id: id, full: full, keys: contained, spent: r.spent}
 	if listed {
 		k.keys = keys(kind, id, full)
-		if r.repeated(k) {
+		if first := r.repeated(k); first != nil {
+			if kind == "Encounter" { // the sender merges the bundles of one id: see joinEncounters
+				v := c.encounter(id, n)
+				v.known = first
+				r.spent += baseCost
+				r.encounters.put(r, held[*encounter]{v, nil, r.spent - k.spent})
+			}
 			return
 		}
 	}
@@ -151,7 +168,7 @@ func (c *from) keep(kind, id, full string, contained []string, n *node) {
 		shelve(r, &r.prescriptions, v, k)
 	case kind == "Condition":
 		v := c.condition(id, n, listed)
-		k.label, k.code = v.Text, v.Concept
+		k.label, k.code, k.codes = v.Text, v.Concept, v.codes
 		shelve(r, &r.conditions, v, k)
 	case kind == "DiagnosticReport":
 		v := c.report(id, n, listed)
@@ -164,7 +181,9 @@ func (c *from) keep(kind, id, full string, contained []string, n *node) {
 	case !listed:
 		c.describe(k, n)
 	case kind == "Encounter":
-		shelve(r, &r.encounters, c.encounter(id, n), k)
+		v := c.encounter(id, n)
+		v.known = k
+		shelve(r, &r.encounters, v, k)
 	case kind == "MedicationDispense":
 		v := c.dispense(id, n)
 		k.label, k.code = v.Drug.Text, v.Drug
@@ -190,16 +209,16 @@ func shelve[T fact](r *reader, s *shelf[T], v T, k *known) {
 	s.put(r, held[T]{v, k.keys, r.spent - k.spent})
 }
 
-// repeated says whether the same resource was met before: the first one counts. One with the same Type/id from another
-// server is another resource, and a bare reference to either cannot be resolved.
-func (r *reader) repeated(k *known) bool {
+// repeated is the same resource where it was met before: the first one counts, but for Encounters. One with the same
+// Type/id from another server is another resource, and a bare reference to either cannot be resolved.
+func (r *reader) repeated(k *known) *known {
 	for _, key := range k.keys {
 		old := r.index[key]
 		if old != nil && !old.unclear && old.id == k.id && (old.full == k.full || old.full == "" || k.full == "") {
-			return true
+			return old
 		}
 	}
-	return false
+	return nil
 }
 
 func (r *reader) register(k *known) {
@@ -217,21 +236,30 @@ func (c *from) describe(k *known, n *node) {
 	r := c.r
 	budget := &r.indexed
 	switch k.kind {
-	case "Practitioner", "RelatedPerson", "Patient":
+	case "Practitioner":
+		k.label, k.reach = c.humanName(n.get("name"), true), c.reach(n)
+	case "RelatedPerson", "Patient":
 		k.label = c.humanName(n.get("name"), true)
-	case "Organization", "HealthcareService", "CareTeam", "Group":
+	case "Organization":
+		k.label, k.reach = c.line(n.get("name")), c.reach(n)
+	case "HealthcareService", "CareTeam", "Group":
 		k.label = c.line(n.get("name"))
 	case "Device":
 		k.label = c.line(n.get("deviceName").first().get("name"))
 	case "PractitionerRole":
 		k.parent, k.owner = c.ref(n.get("practitioner")), c.ref(n.get("organization"))
+		k.reach = c.reach(n)
 	case "Location":
 		k.label = c.line(n.get("name"))
 		k.parent, k.owner = c.ref(n.get("partOf")), c.ref(n.get("managingOrganization"))
-		k.place = c.concept(n.get("physicalType"))
+		k.place, k.reach = c.concept(n.get("physicalType")), c.reach(n)
 	case "Medication":
-		k.code = c.concept(n.get("code"))
+		k.code, k.schedule = c.drug(n.get("code"))
 		k.label = k.code.Text
+	case "ServiceRequest":
+		c.order(k, n)
+	case "Specimen":
+		c.specimen(k, n)
 	default: // the sections of a document may name it
 		if k.kind == "Binary" && r.split != nil { // else its content is not shown
 			a, _ := c.attachment(n)
@@ -242,6 +270,7 @@ func (c *from) describe(k *known, n *node) {
 	}
 	cost := r.spent - k.spent
 	r.spent = k.spent // it is counted apart
+	r.overhear(k)
 	for _, key := range k.keys {
 		cost += len(key) + 200
 	}
@@ -251,6 +280,15 @@ func (c *from) describe(k *known, n *node) {
 	}
 	*budget += cost
 	r.register(k)
+	c.absorb(k, n)
+}
+
+// overhear keeps the names of people and places, for a bundle whose Encounter is gone.
+func (r *reader) overhear(k *known) {
+	names := map[string]*[]string{"Practitioner": &r.clinicians, "Location": &r.locations}[k.kind]
+	if names != nil && k.label != "" && len(*names) < maxIdentifiers && !slices.Contains(*names, k.label) {
+		*names = append(*names, k.label)
+	}
 }
 
 // saying is what a resource of any kind is, in words.

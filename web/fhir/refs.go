@@ -39,18 +39,21 @@ func (c *from) refs(n *node, atMost int) []ref {
 
 // known is a resource that others can refer to, as much of it as they need.
 type known struct {
-	kind    string // resourceType
-	id      string
-	full    string   // fullUrl
-	keys    []string // what it is found by
-	spent   int      // reader.spent before it was read
-	label   string   // its name, or what it is, in words
-	code    Concept  // code, of a resource that has one
-	parent  ref      // Location.partOf, PractitionerRole.practitioner, medicationReference
-	owner   ref      // Location.managingOrganization, PractitionerRole.organization
-	place   Concept  // Location.physicalType
-	item    any      // the kept fact: *observation, *report, *prescription or *document
-	unclear bool     // two resources of different servers share this Type/id
+	kind     string // resourceType
+	id       string
+	full     string   // fullUrl
+	keys     []string // what it is found by
+	spent    int      // reader.spent before it was read
+	label    string   // its name, or what it is, in words
+	code     Concept  // code, of a resource that has one
+	codes    []string // system|code of all codings of a Condition
+	schedule string   // of a Medication that is a controlled drug
+	parent   ref      // Location.partOf, PractitionerRole.practitioner, medicationReference
+	owner    ref      // Location.managingOrganization, PractitionerRole.organization
+	place    Concept  // Location.physicalType
+	reach    Contact  // of a person, an organization or a place: all but the name
+	item     any      // the kept fact: *observation, *report, *prescription or *document
+	unclear  bool     // two resources of different servers share this Type/id
 }
 
 // keys are the names under which a resource is found.
@@ -88,6 +91,14 @@ func serverOf(full, kind, id string) string {
 // find resolves a reference to a resource of one of the kinds, or of any where none is named; nil where the file has
 // none, or where it cannot be told which.
 func (r *reader) find(to ref, kinds ...string) *known {
+	if k := r.direct(to, kinds...); k != nil {
+		return k
+	}
+	return r.foldedInto(to.to, kinds...)
+}
+
+// direct is find for what is in the file under its own name.
+func (r *reader) direct(to ref, kinds ...string) *known {
 	fits := func(key string) *known {
 		k := r.index[key]
 		if k == nil || k.unclear {
@@ -205,8 +216,8 @@ func (r *reader) named(to ref, kinds ...string) string {
 		if p, ok := k.item.(*prescription); ok {
 			medication = p.drug
 		}
-		if name := r.drug(Concept{}, medication).Text; name != "" {
-			return name
+		if drug, _ := r.drug(Concept{}, "", medication); drug.Text != "" {
+			return drug.Text
 		}
 	}
 	return to.display

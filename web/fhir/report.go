@@ -1,29 +1,42 @@
 package fhir
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Report is a laboratory report, or another diagnostic one. Source: FHIR R4 DiagnosticReport.
 type Report struct {
 	ID           string        `json:"id,omitempty"`
 	Status       string        `json:"status,omitempty"` // registered, preliminary, final, corrected, …
 	Code         Concept       `json:"code,omitzero"`
+	Name         string        `json:"name,omitempty"`     // code in words, else what was ordered in words, else the code itself
 	Category     string        `json:"category,omitempty"` // category code: LAB, RAD, …
-	Effective    Time          `json:"effective,omitzero"` // effectiveDateTime, effectivePeriod.start: when collected
+	Effective    Time          `json:"effective,omitzero"` // effectiveDateTime, effectivePeriod.start, else of the specimen: when collected
 	Issued       Time          `json:"issued,omitzero"`
 	Performer    string        `json:"performer,omitempty"`   // performer[0]: the laboratory
+	OrderID      string        `json:"orderId,omitempty"`     // basedOn → ServiceRequest
+	OrderedBy    Contact       `json:"orderedBy,omitzero"`    // ServiceRequest.requester
+	Site         Contact       `json:"site,omitzero"`         // ServiceRequest.locationReference: where it was ordered
+	Specimen     string        `json:"specimen,omitempty"`    // specimen → Specimen.type, else how it was collected, in words
 	Results      []Observation `json:"results,omitempty"`     // result, in the order of the report
 	Missing      int           `json:"missing,omitzero"`      // results it names that are not in the file
 	Conclusion   string        `json:"conclusion,omitempty"`  // conclusion, else conclusionCode in words
 	Text         string        `json:"text,omitempty"`        // presentedForm that is text or HTML, as text
+	Notes        []string      `json:"notes,omitempty"`       // note[].text (R5)
+	NotPerformed bool          `json:"notPerformed,omitzero"` // cancelled; without a result that was performed, and its words say so
 	Attachments  []Attachment  `json:"attachments,omitempty"` // presentedForm that is no text, such as a PDF; without Data
 	EncounterID  string        `json:"encounterId,omitempty"`
 	OtherSubject string        `json:"otherSubject,omitempty"` // id of the subject where it is not Facts.Patient
+	Exchange     string        `json:"exchange,omitempty"`     // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 type report struct {
 	Report
 	subject, during ref
 	performer       ref
+	orders          []ref
+	specimens       []ref
 	results         []ref
 	section         string // the code that makes it a section of a summary, or its first
 	cut             bool   // of the text
@@ -45,16 +58,19 @@ const (
 )
 
 func (c *from) report(id string, n *node, listed bool) *report {
+	exchange := c.exchange(n)
 	f := &report{
 		Report: Report{
-			ID: id, Status: c.code(n.get("status")), Code: c.concept(n.get("code")),
+			ID: id, Exchange: exchange, Status: c.code(n.get("status")), Code: c.test(n.get("code")),
 			Category:  c.concept(n.get("category").first()).word(),
-			Effective: c.effective(n), Issued: c.time(n.get("issued")),
-			Conclusion: c.text(n.get("conclusion")),
+			Effective: asDay(exchange, c.effective(n)), Issued: c.day(exchange, n.get("issued")),
+			Conclusion: c.text(n.get("conclusion")), Notes: c.notes(n.get("note")),
 		},
 		subject: c.ref(n.get("subject")), during: c.ref(n.get("encounter")),
+		orders: c.refs(n.get("basedOn"), maxIdentifiers), specimens: c.refs(n.get("specimen"), maxIdentifiers),
 		results: c.refs(n.get("result"), maxResults), listed: listed,
 	}
+	f.orders = append(f.orders, c.byRequisition(n.get("identifier"))...)
 	f.section = c.sectionCode(n.get("code"))
 	if f.Conclusion == "" {
 		f.Conclusion = strings.Join(c.concepts(n.get("conclusionCode"), maxIdentifiers), "\n")
@@ -116,5 +132,95 @@ func (r *reader) finishReport(f *report) Report {
 		}
 		f.Results = append(f.Results, r.finishObservation(o))
 	}
+	if code := f.Code; code.Text != code.Code {
+		f.Name = code.Text
+	}
+	for _, to := range f.orders {
+		k := r.find(to, "ServiceRequest")
+		if k == nil {
+			continue
+		}
+		if order, ok := k.item.(*order); ok {
+			f.OrderID, f.Name = k.id, firstWord(f.Name, k.label)
+			f.OrderedBy, f.Site = r.contact(order.requester, people...), r.contact(order.site, "Location")
+			break
+		}
+	}
+	f.Name = firstWord(f.Name, f.Code.Text)
+	f.NotPerformed = f.isNotPerformed()
 	return f.Report
+}
+
+// collected takes from the specimens what they are and, where the report does not say it, when they were collected: from
+// its own, else from those of the order.
+func (r *reader) collected(f *report) {
+	all := f.specimens
+	for _, to := range f.orders {
+		if k := r.find(to, "ServiceRequest"); k != nil {
+			if order, ok := k.item.(*order); ok {
+				all = append(all, order.specimens...)
+			}
+		}
+	}
+	for _, to := range all {
+		k := r.find(to, "Specimen")
+		if k == nil {
+			f.Specimen = firstWord(f.Specimen, to.display)
+			continue
+		}
+		f.Specimen = firstWord(f.Specimen, k.label, to.display)
+		if at, ok := k.item.(Time); ok && f.Effective.IsZero() {
+			f.Effective = at
+		}
+	}
+}
+
+// isNotPerformed says whether nothing of what the report is about was performed. The sender drops results without a value,
+// so the text of the report is often the only trace of a test that was not performed.
+func (f *report) isNotPerformed() bool {
+	if slices.ContainsFunc(f.Results, func(o Observation) bool { return !o.NotPerformed }) {
+		return false
+	}
+	if len(f.Results) > 0 || f.Status == "cancelled" {
+		return true
+	}
+	return saysNotPerformed(f.Text) || saysNotPerformed(f.Conclusion) || slices.ContainsFunc(f.Notes, saysNotPerformed)
+}
+
+// order is what reports need of a ServiceRequest.
+type order struct {
+	requester, site ref
+	specimens       []ref
+}
+
+// order reads a ServiceRequest: what was ordered in the words of who ordered it, and by whom. A coding is no such words:
+// the sender puts the same ones on every order.
+func (c *from) order(k *known, n *node) {
+	k.label = c.line(n.get("code", "text"))
+	o := &order{requester: c.ref(n.get("requester")), specimens: c.refs(n.get("specimen"), maxIdentifiers)}
+	if sites := c.refs(n.get("locationReference"), maxIdentifiers); len(sites) > 0 {
+		o.site = sites[0]
+	}
+	if k.label == "" {
+		for _, coding := range n.get("code", "coding").all() {
+			if coding.get("code").str() != snomedLaboratory {
+				k.label = firstWord(k.label, c.line(coding.get("display")))
+			}
+		}
+	}
+	k.item = o
+}
+
+// snomedLaboratory is "laboratory procedure", which the sender puts beside every order.
+const snomedLaboratory = "108252007"
+
+// specimen reads a Specimen: what it is in words, and when it was collected.
+func (c *from) specimen(k *known, n *node) {
+	k.label = firstWord(c.concept(n.get("type")).Text, c.concept(n.get("collection", "method")).Text)
+	exchange := c.exchange(n)
+	at := c.day(exchange, n.get("collection", "collectedDateTime"))
+	if at.IsZero() {
+		at = c.day(exchange, n.get("collection", "collectedPeriod", "start"))
+	}
+	k.item = at
 }

@@ -13,6 +13,7 @@ type Summary struct {
 	EncounterID  string    `json:"encounterId,omitempty"`  // Composition.encounter: the id of one of Facts.Encounters
 	Sections     []Section `json:"sections,omitempty"`     // in the order of the document
 	OtherSubject string    `json:"otherSubject,omitempty"` // id of the subject where it is not Facts.Patient
+	Exchange     string    `json:"exchange,omitempty"`     // code of the exchange or network it comes from, as sent (data-source.json)
 }
 
 // The six things that care teams ask a discharge summary for.
@@ -80,7 +81,7 @@ type section struct {
 func (c *from) composition(id string, n *node) {
 	f := &composition{
 		Summary: Summary{
-			ID: id, Status: c.code(n.get("status")), Title: c.line(n.get("title")), Type: c.concept(n.get("type")),
+			ID: id, Exchange: c.exchange(n), Status: c.code(n.get("status")), Title: c.line(n.get("title")), Type: c.concept(n.get("type")),
 			Date: c.time(n.get("date")),
 		},
 		subject: c.ref(n.get("subject")), during: c.ref(n.get("encounter")), authors: c.refs(n.get("author"), maxParts),

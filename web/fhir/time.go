@@ -40,9 +40,18 @@ var instants = []string{
 	"2006-01-02T15:04:05.999999999-0700",
 	"2006-01-02 15:04:05.999999999Z07:00",
 	"2006-01-02 15:04:05.999999999",
+	"20060102150405.999999999Z0700", // HL7 v2
+	"20060102150405.999999999",
+	"200601021504Z0700",
+	"200601021504",
 }
 
-// ParseTime reads a FHIR R4 dateTime. What is none, or lies outside the years 1800 to 9999, is the zero Time.
+// compactDay is a day as HL7 v2 and the laboratory network write it. Six digits are read as nothing: they can be a month of
+// a year, or a day of a year of two digits.
+const compactDay = "20060102"
+
+// ParseTime reads a FHIR R4 dateTime, or an HL7 v2 time, such as 20260421. What is none, or lies outside the years 1800 to
+// 9999, is the zero Time.
 func ParseTime(s string) Time {
 	s = strings.TrimSpace(s)
 	if len(s) > 64 {
@@ -52,6 +61,9 @@ func ParseTime(s string) Time {
 		if t, err := time.Parse(layouts[p], s); err == nil {
 			return within(t, p)
 		}
+	}
+	if t, err := time.Parse(compactDay, s); err == nil {
+		return within(t, Day)
 	}
 	for _, form := range instants {
 		if t, err := time.Parse(form, s); err == nil {
@@ -66,6 +78,15 @@ func within(t time.Time, p Precision) Time {
 		return Time{}
 	}
 	return Time{t, p}
+}
+
+// AsDay is t where it is a date of a pharmacy or a laboratory: there a UTC midnight is how the sender writes a day
+// (contract.md), and nobody knows the hour. It must never be asked of an admit or a discharge.
+func (t Time) AsDay() Time {
+	if t.Precision == Instant && !t.IsZero() && t.Equal(t.UTC().Truncate(24*time.Hour)) {
+		t.Precision = Day
+	}
+	return t
 }
 
 // String is the JSON form; "" for the zero Time.

@@ -161,6 +161,24 @@ func (c *from) concepts(n *node, most int) []string {
 	return out
 }
 
+const maxCodings = 20 // of one concept
+
+// codes appends system|code of every coding of one CodeableConcept or of several. A code without a system is |code.
+func (c *from) codes(codes []string, n *node) []string {
+	for _, concept := range n.all() {
+		for i, coding := range concept.get("coding").all() {
+			if i == maxCodings || len(codes) == maxParts*2 {
+				c.r.cut()
+				break
+			}
+			if code := c.take(coding.get("code"), maxID); code != "" {
+				codes = c.add(codes, c.take(coding.get("system"), maxLine)+"|"+code, maxParts*2)
+			}
+		}
+	}
+	return codes
+}
+
 // add appends a word that is not there yet.
 func (c *from) add(words []string, word string, most int) []string {
 	if word == "" {

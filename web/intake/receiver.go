@@ -66,7 +66,7 @@ func (r *Receiver) Handle(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	receipt, err := r.Inbox.Append(ctx, db.Received{
-		MessageID: e.MessageID, RequestID: e.RequestID, Type: e.Type, SentAt: e.When, KeyID: key, Body: body,
+		MessageID: e.MessageID, Shared: e.Shared, RequestID: e.RequestID, Type: e.Type, SentAt: e.When, KeyID: key, Body: body,
 	})
 	if err != nil {
 		r.Log.Error("a webhook could not be made durable; answered 503 so that it is sent again", "messageId", e.MessageID, "size", len(body), "error", err)

@@ -28,7 +28,7 @@ const (
 )
 
 // bases are where the API keeps its webhook settings: under the medical API as the contract has it, and at the top as
-// the sender's published client asks for them. The first that is there is used.
+// the sender's published client asks for them. Versions differ in what they have at which; the first that is there is used.
 var bases = []string{"/medical/v1/settings/webhook", "/settings/webhook"}
 
 // Client asks the sender's API about the webhook. Its errors never hold the key or an address.
@@ -37,7 +37,7 @@ type Client struct {
 	key   string
 	http  *http.Client
 	pause func(ctx context.Context, d time.Duration) error
-	found atomic.Int32 // index in bases that answered, plus one
+	found atomic.Int32 // index in bases that answered last: it is asked first
 }
 
 // NewClient makes a client for the API at base with an API key. c must not follow redirects: the key goes to base alone.
@@ -87,8 +87,18 @@ type WebhookStatus struct {
 	Known      bool // false where the account has no webhook settings yet
 	Enabled    bool // the last delivery worked
 	Detail     string
-	Processing int64 // deliveries under way
-	Failed     int64 // deliveries that failed and were not retried with success
+	Processing int64 // deliveries under way, or Uncounted
+	Failed     int64 // deliveries that failed and were not retried with success, or Uncounted
+}
+
+// Uncounted is a count that the sender does not know, or did not send.
+const Uncounted = -1
+
+func count(n *Int) int64 {
+	if n == nil || *n < 0 {
+		return Uncounted
+	}
+	return int64(*n)
 }
 
 // Status asks how the webhook does.
@@ -96,8 +106,8 @@ func (c *Client) Status(ctx context.Context) (WebhookStatus, error) {
 	var answer struct {
 		Enabled    *boolean `json:"webhookEnabled"`
 		Detail     Text     `json:"webhookStatusDetail"`
-		Processing Int      `json:"webhookRequestsProcessing"`
-		Failed     Int      `json:"webhookRequestsFailed"`
+		Processing *Int     `json:"webhookRequestsProcessing"`
+		Failed     *Int     `json:"webhookRequestsFailed"`
 	}
 	body, err := c.get(ctx, "", nil)
 	if err != nil {
@@ -108,7 +118,7 @@ func (c *Client) Status(ctx context.Context) (WebhookStatus, error) {
 			return WebhookStatus{}, errUnreadable
 		}
 	}
-	s := WebhookStatus{Known: answer.Enabled != nil, Detail: c.line(string(answer.Detail)), Processing: int64(answer.Processing), Failed: int64(answer.Failed)}
+	s := WebhookStatus{Known: answer.Enabled != nil, Detail: c.line(string(answer.Detail)), Processing: count(answer.Processing), Failed: count(answer.Failed)}
 	s.Enabled = s.Known && bool(*answer.Enabled)
 	return s, nil
 }
@@ -144,8 +154,16 @@ type Delivery struct {
 	Detail     string    // why it failed, in one short line
 	HTTPStatus int       // what the receiver answered; 0 where nothing
 	Took       int64     // milliseconds; 0 where not said
+	URL        string    // where it was sent to, without what may be a secret; "" where not said
 	At         time.Time // when it was made: as said, else by its id; zero where neither tells
 }
+
+// Tried says whether anything tells of an attempt to send it. A message of a type that the account has switched off is
+// listed as a success that was never tried.
+func (d Delivery) Tried() bool { return d.HTTPStatus != 0 || d.Took != 0 || d.URL != "" }
+
+// ErrNoList is returned where this version of the API has no list of deliveries.
+var ErrNoList = errors.New("this version of Metriport's API has no list of what it sent")
 
 // Listing is what the sender sent.
 type Listing struct {
@@ -154,13 +172,17 @@ type Listing struct {
 	Unreadable int        // entries without an id
 }
 
-// Deliveries lists what the sender sent after since. progress is called after every page with how many were read.
+// Deliveries lists what the sender sent after since, or returns [ErrNoList]. progress is called after every page with how
+// many were read.
 func (c *Client) Deliveries(ctx context.Context, since time.Time, progress func(n int)) (Listing, error) {
 	var out Listing
 	seen := map[string]bool{}
 	from := ""
 	for range maxPages {
 		page, next, err := c.page(ctx, from)
+		if from == "" && IsNotThere(err) {
+			err = ErrNoList
+		}
 		if err != nil {
 			return Listing{}, err
 		}
@@ -242,6 +264,7 @@ type entry struct {
 	Detail     Text `json:"statusDetail"`
 	HTTPStatus Int  `json:"httpStatus"`
 	Took       Int  `json:"durationMillis"`
+	URL        Text `json:"requestUrl"`
 	CreatedAt  Time `json:"createdAt"`
 	When       Time `json:"when"`
 }
@@ -249,7 +272,8 @@ type entry struct {
 func (e entry) delivery(c *Client) Delivery {
 	d := Delivery{
 		ID: cut(string(e.ID), maxMessageID), RequestID: cut(string(e.RequestID), maxMessageID), Type: cut(string(e.Type), maxWord),
-		Status: strings.ToLower(cut(string(e.Status), maxWord)), Detail: c.line(string(e.Detail)), HTTPStatus: int(e.HTTPStatus), Took: int64(e.Took), At: e.CreatedAt.Time,
+		Status: strings.ToLower(cut(string(e.Status), maxWord)), Detail: c.line(string(e.Detail)), HTTPStatus: int(max(e.HTTPStatus, 0)), Took: int64(max(e.Took, 0)),
+		URL: Endpoint(string(e.URL)), At: e.CreatedAt.Time,
 	}
 	if d.At.IsZero() {
 		d.At = e.When.Time
@@ -260,10 +284,27 @@ func (e entry) delivery(c *Client) Delivery {
 	return d
 }
 
+// Endpoint is the address of a webhook in the form in which two can be compared, without user, query and fragment; "" for
+// what is no address.
+func Endpoint(address string) string {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname())
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := u.Port(); port != "" && (scheme != "https" || port != "443") && (scheme != "http" || port != "80") {
+		host += ":" + port
+	}
+	return cut(scheme+"://"+host+strings.TrimRight(u.EscapedPath(), "/"), maxMessageID)
+}
+
 // uuid7Time is the instant that a version 7 UUID begins with; zero for what is none.
 func uuid7Time(id string) time.Time {
 	hex := strings.ReplaceAll(id, "-", "")
-	if len(id) != 36 || len(hex) != 32 || hex[12] != '7' {
+	if !isUUID(id) || hex[12] != '7' {
 		return time.Time{}
 	}
 	ms, err := strconv.ParseInt(hex[:12], 16, 64)
@@ -306,29 +347,48 @@ type laterError struct {
 
 func (e laterError) Unwrap() error { return e.error }
 
-// ask finds the place of the settings at the first call: where one is not there, the next is tried.
+// ask looks for what is asked at each of the bases, at first where the last answer came from. Its error is of the one that
+// says most: that the key is not accepted there, before that there is nothing.
 func (c *Client) ask(ctx context.Context, method, path string, q url.Values) ([]byte, error) {
-	if at := c.found.Load(); at > 0 {
-		return c.once(ctx, method, bases[at-1]+path, q)
-	}
 	var first error
-	for i, base := range bases {
-		body, err := c.once(ctx, method, base+path, q)
+	at := int(c.found.Load())
+	for i := range bases {
+		n := (at + i) % len(bases)
+		body, err := c.once(ctx, method, bases[n]+path, q)
 		if err == nil {
-			c.found.Store(int32(i) + 1)
+			c.found.Store(int32(n))
 			return body, nil
 		}
 		var answer APIError
-		elsewhere := errors.As(err, &answer) && (answer.Status == http.StatusNotFound || answer.Status == http.StatusForbidden || answer.Status == http.StatusMethodNotAllowed)
-		if !elsewhere {
+		if !IsNotThere(err) && (!errors.As(err, &answer) || answer.Status != http.StatusForbidden) {
 			return nil, err
 		}
-		if first == nil || answer.Status != http.StatusNotFound {
+		if first == nil || IsNotThere(first) {
 			first = err
 		}
 	}
 	return nil, first
 }
+
+// IsNotThere says whether an error is an answer that what was asked for is not there: in the words of the API itself, or
+// of the gateway in front of it, which calls an address that it does not know a missing token.
+func IsNotThere(err error) bool {
+	var answer APIError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return true
+	case http.StatusForbidden:
+		return strings.Contains(answer.Detail, "Missing Authentication Token")
+	default:
+		return false
+	}
+}
+
+// IsSample says whether an id is the one that the dashboard's test events share.
+func IsSample(id string) bool { return id == "msg-123" }
 
 func (c *Client) once(ctx context.Context, method, path string, q url.Values) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)

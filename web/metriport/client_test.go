@@ -36,13 +36,15 @@ func list(c *Client) (Listing, error) {
 
 func TestStatusIsReadTolerantly(t *testing.T) {
 	for body, want := range map[string]WebhookStatus{
-		`{"webhookEnabled":true,"webhookStatusDetail":"OK","webhookRequestsProcessing":2,"webhookRequestsFailed":3}`: {Known: true, Enabled: true, Detail: "OK", Processing: 2, Failed: 3},
-		`{"webhookEnabled":"true","webhookStatusDetail":null,"webhookRequestsFailed":null,"new":{}}`:                 {Known: true, Enabled: true},
-		`{"webhookEnabled":false,"webhookStatusDetail":" a\n  long   word `:                                          {},
-		`{"webhookEnabled":false,"webhookStatusDetail":" two\n  words with ` + clientKey + ` in them"}`:              {Known: true, Detail: "two words with … in them"},
-		"":     {},
-		"{}":   {},
-		"null": {},
+		`{"webhookEnabled":true,"webhookStatusDetail":"OK","webhookRequestsProcessing":2,"webhookRequestsFailed":3}`:   {Known: true, Enabled: true, Detail: "OK", Processing: 2, Failed: 3},
+		`{"webhookEnabled":"true","webhookStatusDetail":null,"webhookRequestsFailed":null,"new":{}}`:                   {Known: true, Enabled: true, Processing: Uncounted, Failed: Uncounted},
+		`{"webhookEnabled":true,"webhookStatusDetail":"OK","webhookRequestsProcessing":-1,"webhookRequestsFailed":-1}`: {Known: true, Enabled: true, Detail: "OK", Processing: Uncounted, Failed: Uncounted},
+		`{"webhookEnabled":true,"webhookRequestsProcessing":0,"webhookRequestsFailed":"3"}`:                            {Known: true, Enabled: true},
+		`{"webhookEnabled":false,"webhookStatusDetail":" a\n  long   word `:                                            {},
+		`{"webhookEnabled":false,"webhookStatusDetail":" two\n  words with ` + clientKey + ` in them"}`:                {Known: true, Detail: "two words with … in them", Processing: Uncounted, Failed: Uncounted},
+		"":     {Processing: Uncounted, Failed: Uncounted},
+		"{}":   {Processing: Uncounted, Failed: Uncounted},
+		"null": {Processing: Uncounted, Failed: Uncounted},
 	} {
 		c, _ := ask(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("x-api-key") != clientKey || r.Method != http.MethodGet {
@@ -69,7 +71,7 @@ func TestDeliveriesAreReadToTheEnd(t *testing.T) {
 		switch q.Get("fromItem") {
 		case "":
 			_, _ = fmt.Fprintf(w, `{"meta":{"nextPage":"https://elsewhere.example/x?fromItem=b&count=500"},"requests":[
-				{"id":%q,"requestId":"r","type":"patient.admit","status":"success","httpStatus":200,"durationMillis":12},
+				{"id":%q,"requestId":"r","type":"patient.admit","status":"success","httpStatus":200,"durationMillis":12,"requestUrl":"HTTPS://us:er@Carebell.example:443/webhooks/metriport/?token=secret#x"},
 				{"id":" a ","status":"Failure","statusDetail":"timeout","httpStatus":null,"createdAt":"2026-11-20T10:00:00Z"}]}`, id7)
 		case "b":
 			_, _ = fmt.Fprint(w, `{"meta":{"itemsOnPage":4},"requests":[{"id":"a"},{"id":"b","when":"2026-11-19T10:00:00.000Z"},{"id":null},"odd"]}`)
@@ -80,7 +82,7 @@ func TestDeliveriesAreReadToTheEnd(t *testing.T) {
 		t.Fatalf("asked for %q: %v", asked, err)
 	}
 	want := []Delivery{
-		{ID: id7, RequestID: "r", Type: "patient.admit", Status: "success", HTTPStatus: 200, Took: 12, At: time.UnixMilli(0x019aa0b01c00).UTC()},
+		{ID: id7, RequestID: "r", Type: "patient.admit", Status: "success", HTTPStatus: 200, Took: 12, URL: "https://carebell.example/webhooks/metriport", At: time.UnixMilli(0x019aa0b01c00).UTC()},
 		{ID: "a", Status: "failure", Detail: "timeout", At: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)},
 		{ID: "b", At: time.Date(2026, 11, 19, 10, 0, 0, 0, time.UTC)},
 	}
@@ -179,6 +181,71 @@ func TestEitherPlaceOfTheSettingsIsFound(t *testing.T) {
 				t.Errorf("%s: asked %d times: %v", place, asked, err)
 			}
 		}
+	}
+}
+
+// TestWhatAVersionHasNotIsSaid: the settings under one of the places, the list under the other, or nowhere.
+func TestWhatAVersionHasNotIsSaid(t *testing.T) {
+	const entries = `{"meta":{},"requests":[{"id":"a","status":"success"}]}`
+	gateway := func(w http.ResponseWriter) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"message":"Missing Authentication Token"}`))
+	}
+	for _, test := range []struct {
+		name     string
+		there    map[string]string // path → answer
+		not      func(w http.ResponseWriter)
+		status   bool
+		list     string // "" = it is read, else part of the error
+		isNoList bool
+	}{
+		{"all under the medical API", map[string]string{bases[0]: `{"webhookEnabled":true}`, bases[0] + "/request": entries}, nil, true, "", false},
+		{"all at the top", map[string]string{bases[1]: `{"webhookEnabled":true}`, bases[1] + "/request": entries}, nil, true, "", false},
+		{"the settings at the top, the list not", map[string]string{bases[1]: `{"webhookEnabled":true}`, bases[0] + "/request": entries}, nil, true, "", false},
+		{"no list", map[string]string{bases[1]: `{"webhookEnabled":true}`}, nil, true, "has no list", true},
+		{"no list, says the gateway", map[string]string{bases[1]: `{"webhookEnabled":true}`}, gateway, true, "has no list", true},
+		{"nothing at all", nil, nil, false, "has no list", true},
+		{"a key that may not", nil, func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) }, false, "does not accept the API key", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			asked := 0
+			c, _ := ask(t, func(w http.ResponseWriter, r *http.Request) {
+				asked++
+				switch answer, ok := test.there[r.URL.Path]; {
+				case ok:
+					_, _ = w.Write([]byte(answer))
+				case test.not != nil:
+					test.not(w)
+				default:
+					w.WriteHeader(http.StatusNotFound)
+				}
+			})
+			for range 2 { // it may be otherwise the next time
+				asked = 0
+				got, err := c.Status(context.Background())
+				if (err == nil) != test.status || got.Enabled != test.status || !test.status && IsNotThere(err) != (test.not == nil) {
+					t.Errorf("the status is %+v, %v", got, err)
+				}
+				l, err := list(c)
+				if (err == nil) != (test.list == "") || err != nil && !strings.Contains(err.Error(), test.list) || errors.Is(err, ErrNoList) != test.isNoList || err == nil && len(l.Deliveries) != 1 {
+					t.Errorf("the list is %+v, %v", l, err)
+				}
+				if asked > 4 {
+					t.Errorf("asked %d times", asked)
+				}
+			}
+		})
+	}
+	// A page that is gone in the middle of a list is no list that is not there.
+	c, _ := ask(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("fromItem") {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		_, _ = w.Write([]byte(`{"meta":{"nextPage":"/x?fromItem=b"},"requests":[{"id":"a","status":"success"}]}`))
+	})
+	if _, err := list(c); err == nil || errors.Is(err, ErrNoList) {
+		t.Errorf("a list that is cut short is %v", err)
 	}
 }
 

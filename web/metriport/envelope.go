@@ -28,6 +28,7 @@ type Envelope struct {
 	Type      string    // meta.type, "" where it could not be read
 	When      time.Time // meta.when, or meta.whenGenerated on the dashboard's test events; zero where absent
 	Test      bool      // true for the dashboard's test events, which carry whenGenerated
+	Shared    bool      // the id is one that test events share: only with its body it names this message
 	Ping      string    // the top-level `ping` string, "" where absent
 	Malformed string    // why the envelope cannot be trusted, and nothing else of it was taken; "" when it can
 }
@@ -86,6 +87,7 @@ func (e *Envelope) readMeta(d *jsontext.Decoder) error {
 		return err
 	}
 	e.Test = when == "" && generated != ""
+	e.Shared = e.Test && !isUUID(e.MessageID) // every other id of the sender's is a UUID
 	if when == "" {
 		when = generated
 	}
@@ -181,6 +183,27 @@ func errNotJSON(err error) error {
 		return fmt.Errorf("not valid JSON at byte %d", syntactic.ByteOffset)
 	}
 	return errors.New("not valid JSON: it ends too early")
+}
+
+// isUUID says whether s is written as a UUID, of whatever version.
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i] | 0x20
+		switch i {
+		case 8, 13, 18, 23:
+			if s[i] != '-' {
+				return false
+			}
+		default:
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func printable(s string) bool {

@@ -69,8 +69,8 @@ type Payload struct {
 	AdmitTime     Time       `json:"admitTimestamp"`
 	DischargeTime Time       `json:"dischargeTimestamp"`
 	Transfers     []Transfer `json:"transfers"`
-	DispensedTime Time       `json:"medicationDispensedDate"`
-	CollectedTime Time       `json:"specimenCollectedDate"`
+	DispensedDate Date       `json:"medicationDispensedDate"`
+	CollectedDate Date       `json:"specimenCollectedDate"`
 
 	ConsolidatedDataURL Text   `json:"consolidatedDataUrl"`
 	Source              Source `json:"source"`

@@ -127,6 +127,10 @@ func TestParseTime(t *testing.T) {
 		"2026-11-20 10:00:00":             "2026-11-20T10:00:00Z",
 		"2026-11-20 10:00:00.5+01:00":     "2026-11-20T09:00:00.5Z",
 		" 2026-11-20 ":                    "2026-11-20T00:00:00Z",
+		"20261120":                        "2026-11-20T00:00:00Z",
+		"20260230":                        "",
+		"2026112":                         "",
+		"202611":                          "",
 		"2026-11":                         "2026-11-01T00:00:00Z",
 		"2026":                            "2026-01-01T00:00:00Z",
 		"1800-01-01":                      "1800-01-01T00:00:00Z",
@@ -153,6 +157,56 @@ func TestParseTime(t *testing.T) {
 		}
 		if err != nil && len(text) > 3 && strings.Contains(err.Error(), text) {
 			t.Errorf("the error quotes %q", text)
+		}
+	}
+}
+
+// TestADateOfAPharmacyIsADay where the sender means one: midnight UTC, a bare date, YYYYMMDD. A real instant stays one, and
+// an admit at midnight is an instant whatever it looks like.
+func TestADateOfAPharmacyIsADay(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026-04-21T00:00:00.000Z":  "day 2026-04-21",
+		"2026-04-21T00:00:00Z":      "day 2026-04-21",
+		"2026-04-21T00:00:00+00:00": "day 2026-04-21",
+		"2026-04-21T00:00:00":       "day 2026-04-21",
+		"2026-04-21 00:00:00":       "day 2026-04-21",
+		" 2026-04-21 ":              "day 2026-04-21",
+		"20260421":                  "day 2026-04-21",
+		"2026-04-21T00:00:00.001Z":  "instant 2026-04-21T00:00:00.001Z",
+		"2026-04-21T00:00:01Z":      "instant 2026-04-21T00:00:01Z",
+		"2026-04-21T19:30:00.000Z":  "instant 2026-04-21T19:30:00Z",
+		"2026-04-20T19:00:00-05:00": "instant 2026-04-21T00:00:00Z", // a clock in Chicago, which stood at seven
+		"2026-04-21T00:00:00-05:00": "instant 2026-04-21T05:00:00Z",
+		"2026-04":                   "none",
+		"2026":                      "none",
+		"2026-04-31":                "none",
+		"20260431":                  "none",
+		"":                          "none",
+		"soon":                      "none",
+		"1799-12-31T00:00:00.000Z":  "none",
+	} {
+		for _, field := range []string{"medicationDispensedDate", "specimenCollectedDate"} {
+			e, err := metriport.ReadEvent(metriport.PatientPharmacy, fmt.Appendf(nil, `{"payload":{"patientId":"p",%q:%q,"admitTimestamp":%[2]q}}`, field, text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := e.Payload.DispensedDate
+			if field == "specimenCollectedDate" {
+				d = e.Payload.CollectedDate
+			}
+			got := "none"
+			switch {
+			case d.Day:
+				got = "day " + d.UTC().Format(time.DateOnly)
+			case !d.IsZero():
+				got = "instant " + d.UTC().Format(time.RFC3339Nano)
+			}
+			if got != want {
+				t.Errorf("%s %q is read as %s, want %s", field, text, got, want)
+			}
+			if at, _ := metriport.ParseTime(text); !e.Payload.AdmitTime.Equal(at) {
+				t.Errorf("the admit time %q is read as %s", text, e.Payload.AdmitTime)
+			}
 		}
 	}
 }

@@ -82,14 +82,15 @@ func (b *backlog) tell() {
 		return p
 	}
 
-	for range 3 {
+	for range 2 {
 		b.begin(b.inpatient(next()), b.ago(0.8, 0.98))
 	}
 	again := next()
 	b.begin(b.brief(again), b.ago(0.8, 0.95))
 	b.begin(b.inpatient(again), b.recently(0.1, 0.3))
-	for range 4 {
+	for range 2 {
 		b.begin(b.inpatient(next()), b.recently(0.05, 0.4))
+		b.begin(b.documentedInpatient(next()), b.recently(0.05, 0.4))
 	}
 	// One who left just now, so that a discharge summary is among the first live events.
 	gone := b.brief(next())
@@ -100,15 +101,20 @@ func (b *backlog) tell() {
 	for i := range 3 {
 		b.begin(b.visit(often), b.ago(0.25*float64(i)+0.1, 0.25*float64(i)+0.2))
 	}
-	for range 4 {
+	for range 2 {
 		b.begin(b.visit(next()), b.ago(0.02, 0.95))
 	}
 	b.begin(b.watched(next()), b.recently(0.3, 0.9))
 	b.begin(b.watched(next()), b.recently(0.02, 0.1))
 	b.begin(b.nameless(next()), b.recently(0.03, 0.1))
 	b.begin(b.twins(next()), b.ago(0.5, 0.9))
+	b.begin(b.twins(next()), b.recently(0.1, 0.3))
 	b.begin(b.handover(next()), b.ago(0.5, 0.9))
 	b.begin(b.backwards(next()), b.ago(0.1, 0.9))
+	b.begin(b.overlap(next()), b.ago(0.5, 0.8))
+	b.begin(b.again(next()), b.ago(0.8, 0.95))
+	b.begin(b.recurring(next()), b.ago(0.8, 0.95))
+	b.begin(b.unsaid(next()), b.ago(0.2, 0.9))
 	b.errands(next)
 	b.fill(next)
 }
@@ -130,7 +136,7 @@ func (b *backlog) errands(next func() person) {
 	for _, p := range []person{twice, next(), twice} {
 		b.begin(b.proofing(p), b.ago(0.05, 0.9))
 	}
-	for i := range 6 {
+	for i := range 5 {
 		p := next()
 		if i%3 == 2 {
 			b.begin(b.received(nil), b.ago(0.02, 0.9))
@@ -145,12 +151,13 @@ func (b *backlog) errands(next func() person) {
 	for i := range 4 {
 		b.begin(b.delivered(next(), i == 3), b.ago(0.02, 0.9))
 	}
-	for i := range 4 {
+	for i := range 3 {
 		b.begin(b.oneLab(next(), i%len(panels), i == 0), b.ago(0.03, 0.9))
 	}
-	for range 3 {
+	for range 2 {
 		b.begin(b.oneFill(next()), b.ago(0.03, 0.9))
 	}
+	b.begin(b.noFills(next()), b.ago(0.03, 0.9))
 	for _, t := range legacyTypes {
 		b.begin(b.legacy(t, next()), b.ago(0.1, 0.95))
 	}

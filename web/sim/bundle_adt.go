@@ -7,38 +7,10 @@ import (
 	"carebell/web/metriport"
 )
 
-// stay is one encounter as one exchange knows it.
-type stay struct {
-	who         person
-	id          string // Encounter.id, in the bundle only
-	visit       string // visit number, identifier of type VN
-	class       string // v3-ActCode: EMER, IMP, AMB, SS
-	kind        string // what it is in words, where the class does not say it; mostly ""
-	facility    string
-	doctor      int
-	why         complaint
-	unnamed     bool // a John Doe
-	disposition bool // whether the exchange sends one, most do not
-
-	admitted, discharged time.Time
-	path                 []unit // where the patient will lie, in order; moves have gone along it so far
-	moves                []move
-}
-
-type move struct {
-	at       time.Time
-	from, to unit
-}
-
-// snapshot is the stay as it is now; what happens later does not reach it.
-func (st *stay) snapshot() *stay {
-	c := *st
-	c.moves = append([]move(nil), st.moves...)
-	return &c
-}
+// The shape of the documentation: visit numbers, units, typed participants, and now and then a disposition.
 
 var classNames = map[string]string{
-	"EMER": "emergency", "IMP": "inpatient encounter", "AMB": "ambulatory", "SS": "short stay",
+	"EMER": "emergency", "IMP": "inpatient encounter", "AMB": "ambulatory", "SS": "short stay", "PRENC": "pre-admission",
 }
 
 // adtBundle makes the FHIR bundle behind an admit, transfer or discharge.
@@ -58,7 +30,11 @@ func (st *stay) bundle(r *rand.Rand, t metriport.Type, at time.Time) object {
 	if !st.unnamed || t == metriport.PatientDischarge {
 		rest = append(rest, condition)
 	}
-	return bundle(bundleKind(r), at, append(first, rest...)...)
+	all := append(first, rest...)
+	for i, o := range all {
+		all[i] = marked(o, source(st.exchange))
+	}
+	return bundle(bundleKind(r), at, all...)
 }
 
 // encounter is the Encounter resource and the places it refers to.
@@ -75,9 +51,13 @@ func (st *stay) encounter(patient, doctor, condition object) (encounter object, 
 		kind = list{of("text", st.kind)}
 	}
 	locations, places := st.locations()
+	var numbers list
+	if st.documented {
+		numbers = list{of("type", concept(idTypeSystem, "VN", "Visit number"), "value", st.visit)}
+	}
 	home := organization(st.facility)
 	return resource("Encounter", st.id,
-		"identifier", list{of("type", concept(idTypeSystem, "VN", "Visit number"), "value", st.visit)},
+		"identifier", numbers,
 		"status", status,
 		"class", of("system", actCode, "code", st.class, "display", classNames[st.class]),
 		"type", kind,

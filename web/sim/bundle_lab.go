@@ -24,16 +24,6 @@ var interpretations = map[string]string{
 	"LL": "Critical low", "HH": "Critical high", "L": "Low", "H": "High", "N": "Normal", "A": "Abnormal",
 }
 
-// wordResults are the cultures: results that are not numbers.
-var wordResults = []struct {
-	text, flag  string
-	snomed, say string // a coded value instead of a text, where set
-}{
-	{text: "No growth after 48 hours", flag: "N"},
-	{text: "Escherichia coli, more than 100,000 CFU/mL", flag: "A"},
-	{snomed: "112283007", say: "Escherichia coli (organism)", flag: "A"},
-}
-
 // bundle is the FHIR bundle behind a laboratory notification.
 func (d draw) bundle(r *rand.Rand) object {
 	patient, doctor, lab := d.who.resource(false), practitioner(d.doctor), organization(d.lab)
@@ -61,7 +51,11 @@ func (d draw) bundle(r *rand.Rand) object {
 	if oneIn(r, 3) {
 		all = append(append([]object{report}, observations...), patient)
 	}
-	return bundle(bundleKind(r), d.sent, append(all, doctor, lab)...)
+	all = append(all, doctor, lab)
+	for i, o := range all {
+		all[i] = marked(o, source(fromQuest))
+	}
+	return bundle(bundleKind(r), d.sent, all...)
 }
 
 func (d draw) observations(r *rand.Rand, patient object, status string) (out []object) {
@@ -77,10 +71,16 @@ func (d draw) observations(r *rand.Rand, patient object, status string) (out []o
 		}
 	}
 	for i, a := range panels[d.what].analytes {
-		value, flag := a.measure(r, d.critical && i == 0)
+		measured := a.measure(r, d.critical && i == 0)
+		value, flag := number(measured, a.digits), a.flag(measured)
 		quantity := of("value", value, "unit", a.unit, "system", ucumSystem, "code", a.unit)
 		out = append(out, resource("Observation", uuid4(r), append(common(a.loinc, a.name),
 			"valueQuantity", quantity, "interpretation", interpretation(flag, silent), "referenceRange", a.reference())...))
+	}
+	for _, w := range panels[d.what].words {
+		if len(panels[d.what].analytes) == 0 {
+			out = append(out, resource("Observation", uuid4(r), append(common(w.loinc, w.short), "valueString", w.value, "interpretation", interpretation(w.flag, silent))...))
+		}
 	}
 	if len(out) == 0 {
 		p, w := panels[d.what], pick(r, wordResults)
@@ -101,8 +101,8 @@ func interpretation(flag string, silent bool) list {
 	return list{concept(interpSystem, flag, interpretations[flag])}
 }
 
-// measure draws a value and says where it lies. Most are normal.
-func (a analyte) measure(r *rand.Rand, critical bool) (value json.RawMessage, flag string) {
+// measure draws a value. Most are normal.
+func (a analyte) measure(r *rand.Rand, critical bool) float64 {
 	span := a.high - a.low
 	v := a.low + r.Float64()*span
 	switch {
@@ -116,20 +116,23 @@ func (a analyte) measure(r *rand.Rand, critical bool) (value json.RawMessage, fl
 		v = math.Max(0, a.low-0.2*span*r.Float64())
 	}
 	scale := math.Pow10(a.digits)
-	v = math.Round(v*scale) / scale
+	return math.Round(v*scale) / scale
+}
+
+// flag says where a value lies.
+func (a analyte) flag(v float64) string {
 	switch {
 	case a.critLow > 0 && v < a.critLow:
-		flag = "LL"
+		return "LL"
 	case a.critHigh > 0 && v > a.critHigh:
-		flag = "HH"
+		return "HH"
 	case v < a.low:
-		flag = "L"
+		return "L"
 	case v > a.high:
-		flag = "H"
+		return "H"
 	default:
-		flag = "N"
+		return "N"
 	}
-	return number(v, a.digits), flag
 }
 
 func (a analyte) reference() list {

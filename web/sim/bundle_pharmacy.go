@@ -10,14 +10,14 @@ type fill struct {
 	who      person
 	what     drug
 	doctor   int
-	pharmacy string
+	pharmacy int       // index into pharmacies
 	at       time.Time // handed over
 	sent     time.Time
 }
 
 // bundle is the FHIR bundle behind a pharmacy notification.
 func (f fill) bundle(r *rand.Rand) object {
-	patient, doctor, shop := f.who.resource(false), practitioner(f.doctor), organization(f.pharmacy)
+	patient, doctor, shop := f.who.resource(false), practitioner(f.doctor), organization(pharmacies[f.pharmacy].name)
 	request := resource("MedicationRequest", uuid4(r),
 		"status", "active", "intent", "order",
 		"medicationCodeableConcept", concept(rxnormSystem, f.what.rxnorm, f.what.name),
@@ -25,7 +25,7 @@ func (f fill) bundle(r *rand.Rand) object {
 		"authoredOn", f.at.Add(-between(r, time.Hour, 30*time.Hour)),
 		"requester", reference(doctor, doctorName(f.doctor)),
 		"dosageInstruction", list{of("text", f.what.sig)},
-		"dispenseRequest", of("numberOfRepeatsAllowed", f.what.refillsOK, "quantity", f.amount()))
+		"dispenseRequest", of("numberOfRepeatsAllowed", 1+r.IntN(1+f.what.refills), "quantity", f.amount()))
 
 	// The drug itself is either coded in place or in a resource of its own.
 	byReference := oneIn(r, 3)
@@ -40,7 +40,7 @@ func (f fill) bundle(r *rand.Rand) object {
 		"status", "completed",
 		"medicationCodeableConcept", coded, "medicationReference", referred,
 		"subject", reference(patient, ""),
-		"performer", list{of("actor", reference(shop, f.pharmacy))},
+		"performer", list{of("actor", reference(shop, pharmacies[f.pharmacy].name))},
 		"authorizingPrescription", list{reference(request, "")},
 		"quantity", f.amount(),
 		"daysSupply", of("value", f.what.days, "unit", "days", "system", ucumSystem, "code", "d"),
@@ -51,6 +51,9 @@ func (f fill) bundle(r *rand.Rand) object {
 	all := []object{patient, dispense, request, doctor, shop}
 	if byReference {
 		all = append(all, medication)
+	}
+	for i, o := range all {
+		all[i] = marked(o, source(fromSurescripts))
 	}
 	return bundle(bundleKind(r), f.sent, all...)
 }

@@ -94,8 +94,8 @@ func plainNote(r *rand.Rand, p person, title string, at time.Time) []byte {
 		strings.ToUpper(title), p.name(), p.born, at.UTC().Format("2006-01-02 15:04 MST"), c.reason, c.name, c.icd, c.plan, doctorName(r.IntN(len(doctors))))
 }
 
-func fhirDocument(r *rand.Rand, p person, _ string, at time.Time) []byte {
-	return encode(p.record(r, at))
+func fhirDocument(_ *rand.Rand, p person, _ string, at time.Time) []byte {
+	return encode(p.summary(at))
 }
 
 // pdfLetter writes a PDF of one page by hand: five objects, a cross-reference table, a trailer.

@@ -31,9 +31,13 @@ func (s *Sim) notice(at time.Time) envelope {
 
 // keep puts a file into the store and returns a URL that lives from now on.
 func (s *Sim) keep(c content, life time.Duration) string {
-	id := hexWord(s.r)
-	s.store.put(id, s.r.Uint64(), c)
-	return s.link(id, c.name, life)
+	id, seed := hexWord(s.r), s.r.Uint64()
+	s.store.put(id, seed, c)
+	url := s.link(id, c.name, life)
+	if s.collect != nil {
+		s.collect(url, c, seed)
+	}
+	return url
 }
 
 // link signs a URL, at the time of the message it is for.
@@ -52,14 +56,10 @@ func (s *Sim) named(p person) []any {
 	return p.ids()
 }
 
-// adt is an admit, a transfer or a discharge; happened is the event itself.
+// adt is an admit, a transfer or a discharge in the documented shape; happened is the event itself.
 func (s *Sim) adt(t metriport.Type, st *stay, at, happened time.Time) Message {
 	now := st.snapshot()
 	url := s.keep(jsonFile("bundle.json", now.adtBundle(t, at)), tenMinutes)
-	var sent time.Time // by the hospital, some time between the event and this message
-	if !oneIn(s.r, 4) {
-		sent = happened.Add(at.Sub(happened) / 2)
-	}
 	var transfers list
 	var discharged time.Time
 	switch t {
@@ -72,8 +72,10 @@ func (s *Sim) adt(t metriport.Type, st *stay, at, happened time.Time) Message {
 	default:
 	}
 	body := append([]any{"url", url}, st.who.ids()...)
-	return s.message(t, s.notice(at), "payload", of(append(body, "admitTimestamp", now.admitted, "transfers", transfers,
-		"dischargeTimestamp", discharged, "whenSourceSent", sent)...))
+	m := s.message(t, s.notice(at), "payload", of(append(body, "admitTimestamp", now.admitted, "transfers", transfers,
+		"dischargeTimestamp", discharged, "whenSourceSent", s.arrived(at, happened))...))
+	st.truth.told(m, st.id, st.facility)
+	return m
 }
 
 func (u unit) object() object { return of("name", u.name, "type", u.kind) }
@@ -83,29 +85,41 @@ func (s *Sim) summaryStep(j *journey, st *stay, kind metriport.Type) {
 	j.add(kind, between(s.r, time.Hour, 9*time.Hour), s.lag(), func(at, _ time.Time) Message {
 		now := st.snapshot()
 		url := s.keep(jsonFile("discharge-summary.json", now.summaryBundle(at)), tenMinutes)
-		if kind == metriport.DischargeSummaryBatch {
-			row := of("patientId", st.who.id, "externalId", st.who.externalID, "url", url)
-			return s.message(kind, s.notice(at), "patients", list{row})
+		name, value := "patients", any(list{of("patientId", st.who.id, "externalId", st.who.externalID, "url", url)})
+		if kind == metriport.DischargeSummary {
+			body := append([]any{"url", url}, st.who.ids()...)
+			name, value = "payload", of(append(body, "admitTimestamp", now.admitted, "dischargeTimestamp", now.discharged)...)
 		}
-		body := append([]any{"url", url}, st.who.ids()...)
-		return s.message(kind, s.notice(at), "payload", of(append(body, "admitTimestamp", now.admitted, "dischargeTimestamp", now.discharged)...))
+		m := s.message(kind, s.notice(at), name, value)
+		st.truth.Summaries = append(st.truth.Summaries, m.ID)
+		return m
 	})
 }
 
+// fillStep is a fill that the pharmacy network tells of. In the converters' shape the record has what else the network
+// knows of the drug, or of the patient, or nothing.
 func (s *Sim) fillStep(j *journey, p person, d drug, wait time.Duration) {
-	f := fill{who: p, what: d, doctor: s.r.IntN(len(doctors)), pharmacy: pick(s.r, pharmacies)}
+	f := fill{who: p, what: d, doctor: s.r.IntN(len(doctors)), pharmacy: s.r.IntN(len(pharmacies))}
+	scope := pick(s.r, []historyScope{thisDrug, thisDrug, thisDrug, thisDrug, thisFill, thisFill, everything})
 	j.add(metriport.PatientPharmacy, wait, s.lag(), func(at, happened time.Time) Message {
 		f.at, f.sent = happened, at
+		if !j.documented {
+			return s.dispensed(f, scope)
+		}
 		body := append([]any{"url", s.keep(jsonFile("pharmacy.json", f.bundle), tenMinutes)}, s.named(p)...)
 		return s.message(metriport.PatientPharmacy, s.notice(at),
 			"payload", of(append(body, "medicationDispensedDate", s.maybe(happened))...))
 	})
 }
 
+// labStep is a result that the laboratory network tells of.
 func (s *Sim) labStep(j *journey, p person, what int, critical bool, wait time.Duration) {
 	d := draw{who: p, what: what, critical: critical, doctor: s.r.IntN(len(doctors)), lab: pick(s.r, laboratories)}
 	j.add(metriport.PatientLaboratory, wait, s.lag(), func(at, happened time.Time) Message {
 		d.at, d.sent = happened, at
+		if !j.documented {
+			return s.resulted(d)
+		}
 		body := append([]any{"url", s.keep(jsonFile("laboratory.json", d.bundle), tenMinutes)}, s.named(p)...)
 		return s.message(metriport.PatientLaboratory, s.notice(at),
 			"payload", of(append(body, "specimenCollectedDate", s.maybe(happened))...))

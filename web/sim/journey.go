@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"time"
 
 	"carebell/web/metriport"
@@ -10,10 +9,13 @@ import (
 // journey is a story of several messages: a stay and what follows it, or a request and its answers. Its steps happen
 // in order, each some time after the one before.
 type journey struct {
-	who   string // patientId of a stay, "" for the rest
-	steps []step
-	last  time.Time // when the last step happened
-	due   time.Time // when the next one would happen
+	who        string // patientId of a stay, "" for the rest
+	kind       string // what kind of stay, for [Journey.Kind]
+	documented bool   // told in the shape of the documentation; else in that of the sender's converters
+	steps      []step
+	last       time.Time // when the last step happened
+	due        time.Time // when the next one would happen
+	stays      []*Stay   // what is told of, in truth
 }
 
 // step is one message of a journey.
@@ -22,6 +24,11 @@ type step struct {
 	wait time.Duration // after the step before
 	lag  time.Duration // how long the sender took to say so
 	tell func(at, happened time.Time) Message
+}
+
+// journeyOf begins a journey of a person, about every third one in the documented shape.
+func (s *Sim) journeyOf(p person, kind string) *journey {
+	return &journey{who: p.id, kind: kind, documented: oneIn(s.r, 3) && !s.converted}
 }
 
 func (j *journey) add(kind metriport.Type, wait, lag time.Duration, tell func(at, happened time.Time) Message) {
@@ -46,26 +53,65 @@ func (s *Sim) lag() time.Duration {
 	return between(s.r, 5*time.Second, 4*time.Minute)
 }
 
-func (s *Sim) newStay(p person, class string, why complaint, path ...unit) *stay {
-	if oneIn(s.r, 12) { // some exchanges know the patient by fewer ids
-		p.additional = nil
+// stay adds a stay to the journey, in its shape.
+func (s *Sim) stay(j *journey, p person, class string, why complaint, path ...unit) *stay {
+	st := s.newStay(p, class, why, path...)
+	st.documented = j.documented
+	if st.documented {
+		st.silent = saysAll
 	}
-	return &stay{
-		who: p, id: uuid4(s.r), visit: "V" + hexWord(s.r)[:8], class: class, why: why, path: path,
-		facility: pick(s.r, facilities).name, doctor: s.r.IntN(len(doctors)), disposition: oneIn(s.r, 6),
-	}
+	j.stays = append(j.stays, st.truth)
+	s.stays = append(s.stays[max(0, len(s.stays)-maxStays):], st.truth)
+	return st
 }
 
-// The beginnings, middles and ends that the stays below are made of.
+// The beginnings, middles and ends that stays are made of.
+
+// notify is an admit, a transfer or a discharge, in the shape of the stay.
+func (s *Sim) notify(t metriport.Type, st *stay, at, happened time.Time) Message {
+	if st.documented {
+		return s.adt(t, st, at, happened)
+	}
+	return s.heard(t, st, at, happened)
+}
 
 func (s *Sim) admit(j *journey, st *stay, wait time.Duration) {
 	j.add(metriport.PatientAdmit, wait, s.lag(), func(at, happened time.Time) Message {
-		st.admitted = happened
-		return s.adt(metriport.PatientAdmit, st, at, happened)
+		st.begin(happened)
+		return s.notify(metriport.PatientAdmit, st, at, happened)
 	})
 }
 
+// begin is the time of admission, to the minute as hospitals write it.
+func (st *stay) begin(happened time.Time) {
+	st.admitted = happened
+	if !st.documented {
+		st.admitted = minute(happened)
+	}
+	if st.truth.Admitted.IsZero() || st.admitted.Before(st.truth.Admitted) {
+		st.truth.Admitted = st.admitted
+	}
+}
+
+// end is the time of discharge.
+func (st *stay) end(happened time.Time) {
+	st.discharged = happened
+	if !st.documented {
+		if st.discharged = minute(happened); !st.discharged.After(st.admitted) {
+			st.discharged = happened.Truncate(time.Second)
+		}
+	}
+	st.truth.Ended = true
+	if st.truth.Discharged.IsZero() {
+		st.truth.Discharged = st.discharged
+	}
+}
+
+// transfers move the patient from unit to unit. The converters' shape knows none.
 func (s *Sim) transfers(j *journey, st *stay) {
+	if !st.documented {
+		return
+	}
 	for i := 1; i < len(st.path); i++ {
 		wait := between(s.r, 5*time.Hour, 22*time.Hour)
 		if i == 1 {
@@ -73,19 +119,29 @@ func (s *Sim) transfers(j *journey, st *stay) {
 		}
 		j.add(metriport.PatientTransfer, wait, s.lag(), func(at, happened time.Time) Message {
 			st.moves = append(st.moves, move{happened, st.path[i-1], st.path[i]})
-			return s.adt(metriport.PatientTransfer, st, at, happened)
+			return s.notify(metriport.PatientTransfer, st, at, happened)
 		})
 	}
 }
 
 func (s *Sim) discharge(j *journey, st *stay, wait time.Duration) {
 	j.add(metriport.PatientDischarge, wait, s.lag(), func(at, happened time.Time) Message {
-		st.discharged = happened
-		if st.class == "IMP" && !slices.ContainsFunc(s.home, func(p person) bool { return p.id == st.who.id }) {
-			s.home = append(s.home, st.who)
-		}
-		return s.adt(metriport.PatientDischarge, st, at, happened)
+		st.end(happened)
+		s.wentHome(st)
+		return s.notify(metriport.PatientDischarge, st, at, happened)
 	})
+}
+
+// wentHome remembers who was an inpatient.
+func (s *Sim) wentHome(st *stay) {
+	for _, p := range s.home {
+		if p.id == st.who.id {
+			return
+		}
+	}
+	if st.class == "IMP" && len(s.home) < len(s.people) {
+		s.home = append(s.home, st.who)
+	}
 }
 
 // aftercare is what follows a stay at home. Some prescriptions are never filled.
@@ -101,142 +157,4 @@ func (s *Sim) aftercare(j *journey, st *stay) {
 	if !oneIn(s.r, 3) {
 		s.labStep(j, st.who, st.why.panel, oneIn(s.r, 6), between(s.r, 12*time.Hour, 40*time.Hour))
 	}
-}
-
-// visit is an emergency visit that ends there.
-func (s *Sim) visit(p person) *journey {
-	j := &journey{who: p.id}
-	st := s.newStay(p, "EMER", pick(s.r, minor), emergency)
-	s.admit(j, st, 0)
-	if oneIn(s.r, 3) {
-		s.labStep(j, p, st.why.panel, false, between(s.r, 40*time.Minute, 2*time.Hour))
-	}
-	s.discharge(j, st, between(s.r, time.Hour, 7*time.Hour))
-	if oneIn(s.r, 2) {
-		s.fillStep(j, p, drugs[st.why.drug], between(s.r, time.Hour, 20*time.Hour))
-	}
-	return j
-}
-
-// inpatient begins in the emergency department and goes through the wards. The same encounter becomes an inpatient one.
-func (s *Sim) inpatient(p person) *journey {
-	j := &journey{who: p.id}
-	st := s.newStay(p, "EMER", pick(s.r, major), s.route()...)
-	s.admit(j, st, 0)
-	j.add(metriport.PatientAdmit, between(s.r, 2*time.Hour, 6*time.Hour), s.lag(), func(at, happened time.Time) Message {
-		st.class = "IMP"
-		return s.adt(metriport.PatientAdmit, st, at, happened)
-	})
-	s.transfers(j, st)
-	s.discharge(j, st, between(s.r, 18*time.Hour, 50*time.Hour))
-	s.aftercare(j, st)
-	return j
-}
-
-// brief is a planned inpatient stay of a day, which leaves time for a readmission.
-func (s *Sim) brief(p person) *journey {
-	j := &journey{who: p.id}
-	st := s.newStay(p, "IMP", pick(s.r, major), wards[2])
-	s.admit(j, st, 0)
-	s.discharge(j, st, between(s.r, 18*time.Hour, 30*time.Hour))
-	s.summaryStep(j, st, metriport.DischargeSummary)
-	return j
-}
-
-// route is where an inpatient lies, one to three moves.
-func (s *Sim) route() []unit {
-	path := []unit{emergency}
-	for _, i := range s.r.Perm(len(wards))[:1+s.r.IntN(3)] {
-		path = append(path, wards[i])
-	}
-	return path
-}
-
-// handover is an emergency visit that ends as the inpatient stay of another encounter begins.
-func (s *Sim) handover(p person) *journey {
-	j := &journey{who: p.id}
-	why := pick(s.r, major)
-	first := s.newStay(p, "EMER", why, emergency)
-	s.admit(j, first, 0)
-	s.discharge(j, first, between(s.r, 2*time.Hour, 6*time.Hour))
-	second := s.newStay(p, "IMP", why, s.route()[1:]...)
-	second.facility = first.facility
-	s.admit(j, second, 10*time.Minute)
-	s.transfers(j, second)
-	s.discharge(j, second, between(s.r, 18*time.Hour, 50*time.Hour))
-	s.aftercare(j, second)
-	return j
-}
-
-// watched is an observation stay; exchanges often call it ambulatory or a short stay.
-func (s *Sim) watched(p person) *journey {
-	j := &journey{who: p.id}
-	st := s.newStay(p, pick(s.r, []string{"AMB", "AMB", "SS"}), pick(s.r, minor), emergency, observation)
-	if oneIn(s.r, 2) {
-		st.kind = "Observation"
-	}
-	s.admit(j, st, 0)
-	s.transfers(j, st)
-	s.labStep(j, p, st.why.panel, false, between(s.r, time.Hour, 4*time.Hour))
-	s.discharge(j, st, between(s.r, 10*time.Hour, 26*time.Hour))
-	return j
-}
-
-// nameless is a John Doe: the exchange matched the patient, the hospital does not know the name yet.
-func (s *Sim) nameless(p person) *journey {
-	j := &journey{who: p.id}
-	st := s.newStay(p, "EMER", major[6], emergency, wards[5])
-	st.unnamed = true
-	st.why.reason = "Found unresponsive, no identification"
-	s.admit(j, st, 0)
-	s.transfers(j, st)
-	s.discharge(j, st, between(s.r, 30*time.Hour, 60*time.Hour))
-	return j
-}
-
-// twins are one stay that two exchanges report, each under its own encounter and with its own clock and spelling.
-func (s *Sim) twins(p person) *journey {
-	j := &journey{who: p.id}
-	st := s.newStay(p, "IMP", pick(s.r, major), wards[0], wards[1])
-	place := pick(s.r, facilities)
-	st.facility = place.name
-	other := s.newStay(p, "IMP", st.why, st.path...)
-	other.facility, other.doctor = place.alias, st.doctor
-	echo := func(kind metriport.Type, set func(later func(time.Time) time.Time)) {
-		j.add(kind, between(s.r, 3*time.Minute, 9*time.Minute), s.lag(), func(at, happened time.Time) Message {
-			set(func(t time.Time) time.Time { return earliest(t.Add(2*time.Minute), happened) })
-			return s.adt(kind, other, at, happened)
-		})
-	}
-	s.admit(j, st, 0)
-	echo(metriport.PatientAdmit, func(later func(time.Time) time.Time) { other.admitted = later(st.admitted) })
-	s.transfers(j, st)
-	s.discharge(j, st, between(s.r, 20*time.Hour, 40*time.Hour))
-	echo(metriport.PatientDischarge, func(later func(time.Time) time.Time) { other.discharged = later(st.discharged) })
-	s.aftercare(j, st)
-	return j
-}
-
-// backwards is a short visit whose discharge arrives before its admit.
-func (s *Sim) backwards(p person) *journey {
-	j := &journey{who: p.id}
-	st := s.newStay(p, "EMER", minor[1], emergency)
-	st.why.reason = "Suture removal"
-	j.add(metriport.PatientDischarge, 0, 10*time.Second, func(at, happened time.Time) Message {
-		st.admitted, st.discharged = happened.Add(-16*time.Minute), happened
-		return s.adt(metriport.PatientDischarge, st, at, happened)
-	})
-	j.add(metriport.PatientAdmit, time.Second, 90*time.Second, func(at, _ time.Time) Message {
-		before := *st
-		before.discharged = time.Time{}
-		return s.adt(metriport.PatientAdmit, &before, at, st.admitted)
-	})
-	return j
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

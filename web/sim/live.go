@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -18,14 +19,19 @@ const maxRunning = 24
 // hand is the mix of a working hour. Every kind is in it, so one pass through it shows them all.
 func hand() []card {
 	h := []card{
-		(*Sim).beginVisit, (*Sim).beginInpatient, (*Sim).beginOther, (*Sim).beginAgain,
+		(*Sim).beginVisit, (*Sim).beginInpatient, (*Sim).beginOther, (*Sim).beginAgain, (*Sim).beginDocumented,
 		func(s *Sim) *journey { return s.oneLab(s.somebody(), panelBMP, true) },
 		func(s *Sim) *journey { return s.oneLab(s.somebody(), s.r.IntN(len(panels)), false) },
-		func(s *Sim) *journey { return s.oneFill(s.somebody()) },
+		func(s *Sim) *journey {
+			if s.hands%4 == 0 {
+				return s.noFills(s.somebody())
+			}
+			return s.oneFill(s.somebody())
+		},
 		func(s *Sim) *journey { return s.conversation(s.somebody()) },
 		func(s *Sim) *journey { return s.received(s.perhaps(s.somebody())) },
 		func(s *Sim) *journey { return s.delivered(s.somebody(), oneIn(s.r, 3)) },
-		func(s *Sim) *journey { return s.query(s.somebody(), pick(s.r, queryEnds)) },
+		func(s *Sim) *journey { return s.query(s.somebody(), queryEnds[s.hands%len(queryEnds)]) },
 		func(s *Sim) *journey { return s.paged(s.somebody(), !oneIn(s.r, 3)) },
 		func(s *Sim) *journey { return s.consolidated(s.somebody(), consolidatedKind(s.turn)%consolidatedKinds) },
 		func(s *Sim) *journey {
@@ -39,9 +45,10 @@ func hand() []card {
 	}
 	h = append(h, goOnTo(metriport.PatientTransfer), goOnTo(metriport.PatientDischarge),
 		goOnTo(metriport.DischargeSummary, metriport.DischargeSummaryBatch))
-	for range 8 {
+	for range 7 {
 		h = append(h, (*Sim).goOnStory)
 	}
+	h = append(h, (*Sim).goOnRarest, (*Sim).goOnRarest, (*Sim).goOnRarest)
 	return h
 }
 
@@ -57,6 +64,7 @@ func (s *Sim) Next() Message {
 	}
 	s.take(j)
 	m := j.next(now, s.lately(j.last, now))
+	s.lastly[m.Type] = s.turn
 	if len(j.steps) > 0 {
 		s.leave(j)
 	}
@@ -66,6 +74,7 @@ func (s *Sim) Next() Message {
 func (s *Sim) draw() *journey {
 	if len(s.deck) == 0 {
 		s.deck = hand()
+		s.hands++
 		s.r.Shuffle(len(s.deck), func(i, k int) { s.deck[i], s.deck[k] = s.deck[k], s.deck[i] })
 	}
 	c := s.deck[0]
@@ -121,6 +130,17 @@ func goOnTo(kinds ...metriport.Type) card {
 	}
 }
 
+// goOnRarest goes on with the journey, of those that are no stays, whose next message is of the type that has not been
+// sent for longest.
+func (s *Sim) goOnRarest() *journey {
+	if len(s.stories) == 0 {
+		return nil
+	}
+	return slices.MinFunc(s.stories, func(a, b *journey) int {
+		return cmp.Or(cmp.Compare(s.lastly[a.steps[0].kind], s.lastly[b.steps[0].kind]), a.due.Compare(b.due))
+	})
+}
+
 func (s *Sim) goOnStory() *journey { return soonest(s.stories) }
 
 func (s *Sim) somebody() person { return pick(s.r, s.people) }
@@ -143,10 +163,16 @@ func (s *Sim) beginVisit() *journey { return s.begin(s.people, (*Sim).visit) }
 
 func (s *Sim) beginInpatient() *journey { return s.begin(s.people, (*Sim).inpatient) }
 
+func (s *Sim) beginDocumented() *journey { return s.begin(s.people, (*Sim).documentedInpatient) }
+
 func (s *Sim) beginAgain() *journey { return s.begin(s.home, (*Sim).inpatient) }
+
+// oddKinds are those stays, what is told of often more than once.
+var oddKinds = []func(*Sim, person) *journey{
+	(*Sim).twins, (*Sim).watched, (*Sim).unsaid, (*Sim).again, (*Sim).nameless, (*Sim).overlap, (*Sim).handover, (*Sim).backwards, (*Sim).twins, (*Sim).recurring,
+}
 
 // beginOther takes turns among the stays that are worth a second look.
 func (s *Sim) beginOther() *journey {
-	kinds := []func(*Sim, person) *journey{(*Sim).watched, (*Sim).nameless, (*Sim).twins, (*Sim).backwards, (*Sim).handover}
-	return s.begin(s.people, pick(s.r, kinds))
+	return s.begin(s.people, oddKinds[s.hands%len(oddKinds)])
 }

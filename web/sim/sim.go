@@ -36,19 +36,26 @@ type Sim struct {
 	outbox *outbox
 	people []person
 
-	mu      sync.Mutex
-	r       *rand.Rand
-	running []*journey // stays that have not ended
-	stories []*journey // the other journeys that have steps left
-	home    []person   // who has been an inpatient, for readmissions
-	deck    []card     // what Next plays before it shuffles again
-	turn    int        // counts up, for cards that take turns
-	telling time.Time  // when the message of the past that is being made was sent; zero for one of now
+	mu        sync.Mutex
+	r         *rand.Rand
+	running   []*journey                               // stays that have not ended
+	stories   []*journey                               // the other journeys that have steps left
+	home      []person                                 // who has been an inpatient, for readmissions
+	deck      []card                                   // what Next plays before it shuffles again
+	turn      int                                      // counts up, for cards that take turns
+	hands     int                                      // how often the cards were shuffled, for cards that differ from hand to hand
+	stays     []*Stay                                  // that were told of, in truth, the newest
+	lastly    map[metriport.Type]int                   // the turn of the last live message of a type
+	converted bool                                     // every journey is told in the converters' shape
+	collect   func(url string, c content, seed uint64) // what is told of each link, nil where nobody asks
+	files     map[string][]adtFile                     // what the sender keeps of a patient's encounters, by patientId
+	networks  map[string]story                         // what the pharmacy and laboratory networks told of a patient, by patientId
+	telling   time.Time                                // when the message of the past that is being made was sent; zero for one of now
 }
 
 // New returns a simulation at the beginning of its story.
 func New(o Options) *Sim {
-	s := &Sim{clock: o.Now, store: newStore(o), people: population(), r: seeded(o.Seed, 1)}
+	s := &Sim{clock: o.Now, store: newStore(o), people: population(), r: seeded(o.Seed, 1), lastly: map[metriport.Type]int{}, files: map[string][]adtFile{}, networks: map[string]story{}}
 	s.outbox = &outbox{now: s.now, repeat: s.Repeat}
 	return s
 }
@@ -99,11 +106,13 @@ func (s *Sim) Sample(t metriport.Type) (Message, error) {
 func (s *Sim) example(t metriport.Type) *journey {
 	p := pick(s.r, s.people)
 	switch t {
-	case metriport.PatientAdmit, metriport.PatientTransfer, metriport.PatientDischarge:
+	case metriport.PatientAdmit, metriport.PatientDischarge:
 		return s.inpatient(p)
+	case metriport.PatientTransfer:
+		return s.documentedInpatient(p)
 	case metriport.DischargeSummary, metriport.DischargeSummaryBatch:
-		j := &journey{who: p.id}
-		st := s.newStay(p, "IMP", pick(s.r, major), wards[0])
+		j := s.journeyOf(p, "planned stay")
+		st := s.stay(j, p, "IMP", pick(s.r, major), wards[0])
 		s.admit(j, st, 0)
 		s.discharge(j, st, 0)
 		s.summaryStep(j, st, t)

@@ -40,7 +40,7 @@ func (s *Sim) query(p person, end queryEnd) *journey {
 	request, data := uuid4(s.r), s.callerData()
 	answer := func(t metriport.Type, wait time.Duration, source func(happened time.Time) object) {
 		j.add(t, wait, between(s.r, time.Second, 20*time.Second), func(at, happened time.Time) Message {
-			url := s.keep(p.recordFile(at), threeMinutes)
+			url := s.keep(p.recordFile(at, s.known(p), ""), threeMinutes)
 			return s.message(t, envelope{at, request, data}, "payload", of(
 				"patientId", p.id, "externalId", p.externalID, "consolidatedDataUrl", url, "source", source(happened)))
 		})
@@ -84,7 +84,11 @@ func (s *Sim) consolidated(p person, kind consolidatedKind) *journey {
 	j := &journey{}
 	request, data := uuid4(s.r), s.callerData()
 	j.add(metriport.ConsolidatedData, 0, s.lag(), func(at, _ time.Time) Message {
-		entry, filters := list{}, any(of("resources", "Condition,MedicationRequest,Observation", "dateFrom", at.AddDate(-2, 0, 0).Format(time.DateOnly)))
+		entry, filters, kinds := list{}, object(nil), ""
+		if oneIn(s.r, 3) { // the practice asked for some kinds alone
+			kinds = "Condition,MedicationRequest,Medication,Observation"
+			filters = of("resources", kinds)
+		}
 		var attachments list
 		add := func(c content) {
 			attachments = append(attachments, of("attachment", of("contentType", c.mime, "url", s.keep(c, threeMinutes), "title", c.name)))
@@ -101,8 +105,8 @@ func (s *Sim) consolidated(p person, kind consolidatedKind) *journey {
 		case queryFails:
 			status = "failed"
 		default:
-			add(p.recordFile(at))
-			add(p.recordGzip(at))
+			add(p.recordFile(at, s.known(p), kinds))
+			add(p.recordGzip(at, s.known(p), kinds))
 		}
 		if attachments != nil {
 			file := resource("DocumentReference", uuid4(s.r), "status", "current", "subject", of("reference", "Patient/"+p.id), "content", attachments)
@@ -129,14 +133,21 @@ func (s *Sim) proofing(p person) *journey {
 
 // oneFill is a single pharmacy notice, without a stay.
 func (s *Sim) oneFill(p person) *journey {
-	j := &journey{}
-	s.fillStep(j, p, pick(s.r, drugs), 0)
+	j := s.journeyOf(p, "fill")
+	j.who = ""
+	taken := healthOf(p).courses() // mostly what they take anyway
+	d := pick(s.r, drugs)
+	if len(taken) > 0 && !oneIn(s.r, 4) {
+		d = pick(s.r, taken).drug
+	}
+	s.fillStep(j, p, d, 0)
 	return j
 }
 
 // oneLab is a single laboratory notice, without a stay.
 func (s *Sim) oneLab(p person, what int, critical bool) *journey {
-	j := &journey{}
+	j := s.journeyOf(p, "result")
+	j.who = ""
 	s.labStep(j, p, what, critical, 0)
 	return j
 }
