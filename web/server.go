@@ -82,7 +82,7 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 	}
 	s.archive = archive.New(d, archive.Options{
 		Places: places,
-		Vault: vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Renew: chart.RenewRecord, Now: cfg.Now, Log: cfg.Log,
+		Vault:  vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Renew: chart.RenewRecord, Now: cfg.Now, Log: cfg.Log,
 		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles, Alert: s.hub.Wake,
 		Stored: func(d db.Download) {
 			if d.Purpose == db.PurposeImport {

@@ -32,5 +32,5 @@ func (v *Vault) free() (int64, error) {
 // hurry has the system begin to bring a file to the disk. Without it, each file that is waited for takes a turn of the file
 // system's journal of its own; that it was begun says nothing of whether it succeeds.
 func hurry(f *os.File) {
-	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE) //nolint:gosec // a descriptor is small
+	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
 }
