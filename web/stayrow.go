@@ -22,10 +22,9 @@ func (s *Server) stayRow(st db.Stay) views.StayRow {
 	clock, f := s.clock(), st.Facts
 	row := views.StayRow{
 		ID: st.ID, Admitted: clock.At(st.AdmitAt), Discharged: clock.At(st.DischargeAt), Ended: st.Ended, Notices: st.Notices,
-		Facility: f.Facility, Diagnoses: f.Diagnoses, Disposition: f.Disposition, Attending: seenBy(f.Encounter), Exchanges: exchangeNames(f.Exchanges),
+		Facility: f.Facility, Class: f.Class, Diagnoses: f.Diagnoses, Disposition: f.Disposition, Attending: seenBy(f.Encounter), Exchanges: exchangeNames(f.Exchanges),
 		VisitNumbers: f.VisitNumbers, Sources: s.staySources(st),
 	}
-	row.Class = f.Class
 	if len(f.Reasons) > 0 {
 		row.Reason = f.Reasons[0]
 	}
