@@ -25,7 +25,7 @@ const (
 	headerTime     = 10 * time.Second
 	stallTime      = 20 * time.Second // in which at least leastBytes must come
 	leastBytes     = 4 << 10          // or the end: a drip would hold one of few places for as long as its link lives
-	idleConns      = 128              // kept open to a host, so that files of one host need no connection each
+	idleConns      = MostPlaces       // kept open to a host, so that files of one host need no connection each
 	DefaultMaxSize = 256 << 20        // bytes, after any decompression
 )
 
