@@ -14,7 +14,7 @@ const exchangeNotSent = `n.exchange = '' AND n.facts <> ''` // as the index noti
 // [ExchangeNotSent] at the end where there are records that do not say it. Each code costs one look into an index,
 // however many notifications have it.
 func (s Snapshot) Exchanges(ctx context.Context, most int) ([]string, error) {
-	rows, err := s.QueryContext(ctx, exchangesQuery, most, ExchangeNotSent)
+	rows, err := s.QueryContext(ctx, exchangesQuery, most, ExchangeNotSent) //nolint:sqlclosecheck // collect closes them
 	if err != nil {
 		return nil, fmt.Errorf("listing exchanges: %w", err)
 	}

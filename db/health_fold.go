@@ -61,7 +61,8 @@ func (r *storedRow) from(f HealthFile) {
 	h.First, h.Last = care.FileRef{File: f.ID, Sent: f.Sent}, care.FileRef{File: f.ID, Sent: f.Sent}
 }
 
-// FoldHealth takes up to n of the rows of a file that are not in the summary yet into it, and says whether that were all.
+// FoldHealth takes up to n of the rows of a file that are not in the summary yet into it, fewer where somebody waits for the
+// connection, and says whether that were all.
 func (tx *Tx) FoldHealth(ctx context.Context, f HealthFile, n int) (done bool, err error) {
 	err = tx.row(ctx, `SELECT state, folded FROM health_file WHERE download_id = ?`, f.ID).Scan(&f.Health, &f.Folded) // it may be begun again by now
 	if err != nil {
@@ -80,16 +81,20 @@ func (tx *Tx) FoldHealth(ctx context.Context, f HealthFile, n int) (done bool, e
 	if err != nil {
 		return false, fmt.Errorf("folding a file: %w", err)
 	}
+	folded := 0
 	for _, r := range list {
 		r.from(f)
 		if err := tx.foldRow(ctx, f.PatientID, r); err != nil {
 			return false, fmt.Errorf("folding a file: %w", err)
 		}
+		if folded++; tx.Pressed() {
+			break
+		}
 	}
-	if done = len(list) < n; done {
+	if done = folded < n && folded == len(list); done {
 		_, err = tx.exec(ctx, `UPDATE health_file SET state = 'read', folded = '' WHERE download_id = ?`, f.ID)
 	} else {
-		last := list[n-1]
+		last := list[folded-1]
 		_, err = tx.exec(ctx, `UPDATE health_file SET folded = ? WHERE download_id = ?`, rowPlace(last.health.Section, last.key), f.ID)
 	}
 	if err != nil {

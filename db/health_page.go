@@ -93,7 +93,7 @@ func (s Snapshot) PatientHealth(ctx context.Context, patientID string, few, summ
 		UNION ALL SELECT `+fmt.Sprint(healthRefsRow)+`, '', last_file, last_at, '', '', '', base_file, base_at, '', '' FROM health_patient WHERE patient_id = ?1
 		UNION ALL SELECT `+fmt.Sprint(healthFileRow)+`, f.state, f.download_id, coalesce(i.sent_at, i.received_at), '', '', '', 0, 0, f.note, ''
 			FROM health_file f JOIN download d ON d.id = f.download_id JOIN inbox i ON i.seq = d.inbox_seq WHERE f.patient_id = ?1 AND f.record = 0
-		UNION ALL SELECT `+fmt.Sprint(healthSummaryRow)+`, kind, id, at, '', '', '', 0, 0, facts, '' FROM (SELECT id, kind, coalesce(event_at, sent_at, received_at) AS at, facts FROM notification
+		UNION ALL SELECT `+fmt.Sprint(healthSummaryRow)+`, kind, id, at, '', '', '', 0, 0, facts, '' FROM (SELECT id, kind, happened_at AS at, facts FROM notification INDEXED BY notification_facts
 			WHERE patient_id = ?1 AND kind = 'summary' AND facts <> '' ORDER BY at DESC, id DESC LIMIT ?3)
 		ORDER BY what, section, part, rank, at DESC, key`, patientID, few, summaries)
 	if err != nil {

@@ -63,7 +63,7 @@ func (tx *Tx) settleIdentity(ctx context.Context, patientID string) error {
 // changedPatient numbers a change of what every row of a patient shows, for the latest rows: those that screens show.
 func (tx *Tx) changedPatient(ctx context.Context, patientID string) error {
 	const latest = 50
-	rows, err := tx.query(ctx, `SELECT id FROM notification WHERE patient_id = ? ORDER BY id DESC LIMIT ?`, patientID, latest) //nolint:sqlclosecheck // collect closes them
+	rows, err := tx.query(ctx, `SELECT id FROM notification WHERE patient_id = ? ORDER BY happened_at DESC LIMIT ?`, patientID, latest) //nolint:sqlclosecheck // collect closes them
 	if err != nil {
 		return fmt.Errorf("numbering changes: %w", err)
 	}

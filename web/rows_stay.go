@@ -24,7 +24,7 @@ func (w wording) discharged(n db.Notification) rowText {
 	if !recordRead(n) {
 		t.fact, t.known = "Discharged", true
 	}
-	if length := w.At(n.DischargeAt).Since(w.At(n.AdmitAt)); length != "" {
+	if length := w.At(n.DischargeAt).Since(w.At(n.AdmitAt)); length != "" && n.DischargeAt.After(n.AdmitAt) {
 		t.flag("after "+length, "plain", "Time from admit to discharge")
 	}
 	if n.EventAt.IsZero() {
@@ -87,7 +87,7 @@ func (t *rowText) where(n db.Notification) {
 	if arrival {
 		e.Facility = orMissing(e.Facility, "facility not sent")
 	}
-	t.add(e.Facility, class(e), seenBy(e))
+	t.add(e.Facility, e.Class, seenBy(e))
 	t.help = classHelp(e)
 	if n.Kind == care.Discharge {
 		t.add(e.Disposition)
@@ -95,16 +95,13 @@ func (t *rowText) where(n db.Notification) {
 	t.add(exchange(n))
 }
 
-// class is the class of a stay in words; "" where it was not sent.
-func class(e care.Encounter) string { return e.Class }
-
 // classHelp explains a class that the sender uses for more than one thing; "" where it needs no words.
 func classHelp(e care.Encounter) string {
 	switch {
 	case strings.Contains(e.Class, "short stay"):
-		return "Sent as short stay; this sender says so of patients who come again and again, such as for dialysis"
+		return e.Class + ": Sent as short stay; this sender says so of patients who come again and again, such as for dialysis"
 	case e.ClassUnsure, strings.Contains(e.Class, "ambulatory"):
-		return "The sender also uses this word for what it does not know"
+		return e.Class + ": The sender also uses this word for what it does not know"
 	default:
 		return ""
 	}

@@ -70,6 +70,40 @@ func TestFactsKnowTheirSource(t *testing.T) {
 	}
 }
 
+// TestSourcesNameTheExchange that told of each fact, where its resource says which.
+func TestSourcesNameTheExchange(t *testing.T) {
+	o := startOutside(t)
+	b := o.SignedIn(t, "carla@clinic.example", db.Viewer)
+	sent := o.clock.Now().Add(-72 * time.Hour)
+	zone, _ := time.LoadLocation("America/Chicago")
+	with := func(code, resource string) string {
+		return strings.Replace(resource, `{"resourceType"`, `{"extension":[{"url":"https://public.metriport.com/fhir/StructureDefinition/data-source.json","valueCoding":{"system":"s","code":"`+code+`"}}],"resourceType"`, 1)
+	}
+	const fill = `{"resource":{"resourceType":"MedicationDispense","id":"d","status":"completed","medicationCodeableConcept":{"text":"Furosemide 40 mg"},"whenHandedOver":"2026-11-20"}}`
+	for _, m := range []struct{ id, kind, record string }{
+		{"a", "patient.admit", with("BAMBOO", zoePatient) + "," + with("BAMBOO", zoeStay)},
+		{"f", "patient.pharmacy", with("SURESCRIPTS", strings.ReplaceAll(zoePatient, `"birthDate":"1931-07-13"`, `"gender":"female"`)) + "," + with("SURESCRIPTS", fill)},
+	} {
+		link := o.lead("/"+m.id, time.Hour, bundleOf(m.record))
+		ids := o.take(t, fmt.Appendf(nil, `{"meta":{"messageId":%q,"when":%q,"type":%q},"payload":{"patientId":"P-1","url":%q}}`, m.id, sent.UTC().Format("2006-01-02T15:04:05.000Z"), m.kind, link))
+		o.ends(t, ids[0], db.FetchStored)
+	}
+	page := o.shows(t, b, "/patients/P-1", "Zoë Quagmire", "Furosemide")
+	at := sent.In(zone).Format("Mon 2 Jan, 15:04")
+	admit := "from the record sent with the admit notice of " + at + ", by Bamboo"
+	if got := sourcesOf(t, page, "#sources"); got["Birth date"] != admit || !strings.HasSuffix(got["Name, Sex"], ", by Surescripts") {
+		t.Errorf("who the patient is comes %q", got)
+	}
+	if got := sourcesOf(t, page, ".stay"); got["Facility, Class, Reason"] != admit {
+		t.Errorf("the stay comes %q", got)
+	}
+	for path, want := range map[string]string{"/?exchange=BAMBOO": "Shortness of breath", "/?exchange=SURESCRIPTS": "Furosemide 40 mg"} {
+		if _, page := b.Get(t, path); !strings.Contains(page, want) || strings.Count(page, `class="row is`) != 1 {
+			t.Errorf("%s does not show %s alone", path, want)
+		}
+	}
+}
+
 // TestAMarkWithoutScriptsGoesBackToItsList, as it was filtered, and never to somewhere else.
 func TestAMarkWithoutScriptsGoesBackToItsList(t *testing.T) {
 	o := startOutside(t)

@@ -94,6 +94,3 @@ INSERT INTO health_file (download_id, patient_id, record, state)
   SELECT id, patient_id, purpose <> 'consolidated', 'waiting' FROM download
   WHERE patient_id <> '' AND (state = 'stored' AND purpose = 'consolidated' AND sniffed_type IN ('application/json', 'application/x-gzip')
     OR state IN ('stored', 'removed') AND purpose IN ('pharmacy', 'lab'));
-
--- A patient's timeline is read in the order in which it is shown.
-CREATE INDEX notification_timeline ON notification (patient_id, coalesce(event_at, sent_at, received_at), id);

@@ -24,27 +24,33 @@ const (
 // Fold puts the notices of one patient together into stays, newest admit first. The result does not depend on the order
 // of the notices.
 //
-// First, notices that share a visit number or an Encounter.id make accounts, but never across times that do not overlap:
-// an id can cover several stays. Then accounts are joined that tell of one stay under different ids, by the reasons that
-// [Join] lists; facilities that contradict each other, and times that do not overlap, always stay apart. A notice without
-// an admit time belongs to the stay of its id, else to the one that was running. The kind of a notice counts, not only its
-// times: a discharge ends the stay also where its time was not sent. Where two notices state different discharge times,
-// the one sent last wins.
+// Notices with an admit time are joined in pairs, for the reasons that [Join] lists and because they share a visit number or
+// an Encounter.id; never across times that do not overlap, as an id can cover several stays, and never where the facilities
+// contradict each other and no id is shared. A notice without an admit time belongs to the stay of its id, else to the one
+// that was running. The kind of a notice counts, not only its times: a discharge ends the stay also where its time was not
+// sent. Where two notices state different discharge times, the one sent last wins.
 func Fold(patientID string, notices []Notice) []Stay {
 	told := make([]notice, 0, len(notices))
 	for _, n := range notices {
 		told = append(told, newNotice(n))
 	}
 	slices.SortFunc(told, notice.compare)
-	var accounts []*account
-	for _, group := range sharedIDs(told) {
-		accounts = append(accounts, splitByTime(group)...)
+	var timed, untimed []notice
+	for _, n := range told {
+		if n.admit.IsZero() {
+			untimed = append(untimed, n)
+		} else {
+			timed = append(timed, n)
+		}
 	}
-	stays := joinAccounts(accounts)
-	out := make([]Stay, 0, len(stays))
+	groups := joinPairs(units(timed), untimed)
+	for _, n := range untimed {
+		groups = place(groups, n)
+	}
+	out := make([]Stay, 0, len(groups))
 	used := map[string]bool{}
-	slices.SortFunc(stays, compareGroups)
-	for _, g := range stays {
+	slices.SortFunc(groups, compareGroups)
+	for _, g := range groups {
 		s := g.stay()
 		s.ID = stayID(patientID, s)
 		for used[s.ID] { // two at once, at different hospitals
@@ -138,161 +144,21 @@ func (n notice) facility() string {
 	return n.Encounter.Facility
 }
 
-// sharedIDs groups notices that name the same visit number or Encounter.id; one with neither stands alone. The order of
-// the notices is kept.
-func sharedIDs(all []notice) [][]notice {
-	of := map[string]int{} // id → its group
-	into := map[int]int{}  // group → the group it went into
-	find := func(g int) int {
-		for {
-			next, ok := into[g]
-			if !ok {
-				return g
-			}
-			g = next
-		}
+// ids are the names of a stay in the record of a notice.
+func (n notice) ids() (out []string) {
+	if n.Encounter == nil {
+		return nil
 	}
-	group := make([]int, len(all))
-	for i, n := range all {
-		group[i] = i
-		if n.Encounter == nil {
-			continue
-		}
-		for _, id := range []string{"visit " + n.Encounter.VisitNumber, "encounter " + n.Encounter.ID} {
-			if id == "visit " || id == "encounter " {
-				continue
-			}
-			first, ok := of[id]
-			if !ok {
-				of[id] = i
-				continue
-			}
-			if a, b := find(first), find(i); a != b {
-				into[max(a, b)] = min(a, b)
-			}
-		}
+	if n.Encounter.VisitNumber != "" {
+		out = append(out, visitPrefix+n.Encounter.VisitNumber)
 	}
-	var out [][]notice
-	at := map[int]int{}
-	for i, n := range all {
-		root := find(group[i])
-		k, ok := at[root]
-		if !ok {
-			k = len(out)
-			at[root] = k
-			out = append(out, nil)
-		}
-		out[k] = append(out[k], n)
+	if n.Encounter.ID != "" {
+		out = append(out, "encounter "+n.Encounter.ID)
 	}
 	return out
 }
 
-// account is what was told under one id of one stay.
-type account struct {
-	notices   []notice
-	start     time.Time // the first admit; zero where none was sent
-	lastStart time.Time // the last one
-	end       time.Time // the last discharge; zero where none was sent
-	ended     bool
-	bound     time.Time // of an account that ended at a time that was not sent: by when it had
-}
-
-func (a *account) add(n notice) {
-	a.notices = append(a.notices, n)
-	if !n.admit.IsZero() {
-		if a.start.IsZero() || n.admit.Before(a.start) {
-			a.start = n.admit
-		}
-		if n.admit.After(a.lastStart) {
-			a.lastStart = n.admit
-		}
-	}
-	if n.discharge.After(a.end) {
-		a.end = n.discharge
-	}
-	if n.ends {
-		a.ended = true
-		if n.discharge.IsZero() && (a.bound.IsZero() || n.told.Before(a.bound)) {
-			a.bound = n.told
-		}
-	}
-}
-
-// stop is by when the account was over; zero while it runs.
-func (a *account) stop() time.Time {
-	switch {
-	case !a.end.IsZero():
-		return a.end
-	case a.ended:
-		return a.bound
-	default:
-		return time.Time{}
-	}
-}
-
-// begun is the earliest time it is known of.
-func (a *account) begun() time.Time {
-	if !a.start.IsZero() {
-		return a.start
-	}
-	return a.notices[0].at
-}
-
-// overBefore says that the account was over when something happened that begins at t.
-func (a *account) overBefore(t time.Time) bool {
-	stop := a.stop()
-	return !stop.IsZero() && !t.Before(stop) && t.After(a.start)
-}
-
-// splitByTime makes accounts of notices that share an id, given in the order of their times.
-func splitByTime(all []notice) []*account {
-	var out []*account
-	for _, n := range all {
-		var to *account
-		for i := len(out) - 1; i >= 0 && to == nil; i-- {
-			if out[i].holds(n) {
-				to = out[i]
-			}
-		}
-		if to == nil {
-			to = &account{}
-			out = append(out, to)
-		}
-		to.add(n)
-	}
-	return out
-}
-
-// holds says whether a notice that shares an id with an account tells of the same stay.
-func (a *account) holds(n notice) bool {
-	switch {
-	case !n.admit.IsZero():
-		if slices.ContainsFunc(a.notices, func(m notice) bool { return m.admit.Equal(n.admit) }) {
-			return true
-		}
-		if a.start.IsZero() { // only ends are known so far, and all are earlier
-			return !n.discharge.IsZero() && n.discharge.Sub(a.end).Abs() <= sameHour
-		}
-		return !a.overBefore(n.admit) && (a.sameVisit(n) || n.admit.Sub(a.lastStart) <= newStayAfter)
-	case !n.discharge.IsZero():
-		if a.start.IsZero() {
-			return n.discharge.Sub(a.end).Abs() <= sameHour
-		}
-		return !a.start.After(n.discharge) && (!a.ended || n.discharge.Sub(a.stop()) <= sameHour)
-	default: // it comes after what it tells of
-		stop := a.stop()
-		return stop.IsZero() || n.at.Sub(stop) <= untimedGrace
-	}
-}
-
-func (a *account) sameVisit(n notice) bool {
-	if n.Encounter == nil || n.Encounter.VisitNumber == "" {
-		return false
-	}
-	return slices.ContainsFunc(a.notices, func(m notice) bool {
-		return m.Encounter != nil && m.Encounter.VisitNumber == n.Encounter.VisitNumber
-	})
-}
+const visitPrefix = "visit "
 
 func hashID(parts ...string) string {
 	h := sha256.New()

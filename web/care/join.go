@@ -7,82 +7,68 @@ import (
 	"time"
 )
 
-// group is accounts that are taken for one stay.
-type group struct {
-	accounts []*account
-	joined   []Join
-}
-
-// joinAccounts puts accounts of one stay together.
-func joinAccounts(all []*account) []*group {
-	var groups, startless []*group
-	for _, a := range all {
-		g := &group{accounts: []*account{a}}
-		if a.start.IsZero() {
-			startless = append(startless, g)
-		} else {
-			groups = append(groups, g)
+// units groups notices with an admit time, given in their order, by that time; those of hospitals that contradict each
+// other stay apart.
+func units(timed []notice) []*group {
+	var out []*group
+	for _, n := range timed {
+		one := newGroup(n)
+		at := slices.IndexFunc(out, func(g *group) bool {
+			return g.start.Equal(n.admit) && (g.has(n) || !facilitiesDiffer(g, one))
+		})
+		if at < 0 {
+			out = append(out, one)
+			continue
 		}
+		out[at].add(n)
 	}
-	groups = joinPairs(groups)
-	slices.SortFunc(startless, compareGroups)
-	for _, g := range startless {
-		a := g.accounts[0]
-		if to := runningFor(groups, a); to != nil {
-			to.accounts = append(to.accounts, a)
-			to.because(JoinRunning)
-		} else {
-			groups = append(groups, g)
-		}
-	}
-	return groups
+	return out
 }
 
-func (g *group) because(why Join) {
-	if !slices.Contains(g.joined, why) {
-		g.joined = append(g.joined, why)
-	}
-}
-
-// pair is two accounts that may be one stay.
+// pair is two units that may be one stay.
 type pair struct {
-	a, b  int // places in the list
-	why   Join
-	apart time.Duration // between their admits
+	a, b  int  // places in the list
+	why   Join // "" = they share an id
+	tier  int  // which pairs are joined first
+	apart time.Duration
 }
 
-var joinRank = map[Join]int{JoinAdmit: 0, JoinFacility: 1, JoinCause: 2, JoinNear: 3, JoinRunning: 4}
-
-// joinPairs joins accounts that have an admit time, those with the strongest reason first. A group in which two times do
-// not overlap, or two facilities contradict, is never made.
-func joinPairs(groups []*group) []*group {
-	slices.SortFunc(groups, compareGroups)
+// joinPairs joins units of one stay, the surest pairs first, of those the closest in time. A group whose times do not
+// overlap is never made. untimed are the notices without an admit time: a discharge among them can part two stays.
+func joinPairs(all []*group, untimed []notice) []*group {
+	slices.SortFunc(all, compareGroups)
 	var pairs []pair
-	for i, g := range groups {
-		until := g.accounts[0].joinedUntil()
-		for k := i + 1; k < len(groups) && !groups[k].accounts[0].start.After(until); k++ {
-			if why := reasonToJoin(g.accounts[0], groups[k].accounts[0]); why != "" {
-				pairs = append(pairs, pair{i, k, why, groups[k].accounts[0].start.Sub(g.accounts[0].start).Abs()})
+	for i, a := range all {
+		until := a.joinedUntil()
+		for k := i + 1; k < len(all); k++ {
+			b := all[k]
+			visit := strings.HasPrefix(shareID(a, b), visitPrefix)
+			if b.start.After(until) && !visit {
+				continue
+			}
+			p := pair{a: i, b: k, apart: b.start.Sub(a.lastStart).Abs()}
+			if fits := p.judge(a, b, visit); fits && !parted(a, b, untimed) {
+				pairs = append(pairs, p)
 			}
 		}
 	}
 	slices.SortFunc(pairs, func(p, q pair) int {
-		return cmp.Or(cmp.Compare(joinRank[p.why], joinRank[q.why]), cmp.Compare(p.apart, q.apart), cmp.Compare(p.a, q.a), cmp.Compare(p.b, q.b))
+		return cmp.Or(cmp.Compare(p.tier, q.tier), cmp.Compare(p.apart, q.apart), cmp.Compare(p.a, q.a), cmp.Compare(p.b, q.b))
 	})
-	into := make([]*group, len(groups))
-	copy(into, groups)
+	into := slices.Clone(all)
 	for _, p := range pairs {
 		a, b := into[p.a], into[p.b]
-		if a == b {
+		switch {
+		case a == b:
 			a.because(p.why)
 			continue
-		}
-		if !a.mayJoin(b) {
+		case !overlap(a, b), shareID(a, b) == "" && facilitiesDiffer(a, b):
 			continue
 		}
-		a.accounts = append(a.accounts, b.accounts...)
-		a.because(p.why)
-		for _, why := range b.joined {
+		for _, n := range b.notices {
+			a.add(n)
+		}
+		for _, why := range append(b.joined, p.why) {
 			a.because(why)
 		}
 		for i := range into {
@@ -97,163 +83,165 @@ func joinPairs(groups []*group) []*group {
 			out = append(out, g)
 		}
 	}
+	for _, g := range out {
+		slices.SortFunc(g.notices, notice.compare)
+	}
 	return out
 }
 
-func (g *group) mayJoin(o *group) bool {
-	for _, a := range g.accounts {
-		for _, b := range o.accounts {
-			if !overlap(a, b) || facilitiesDiffer(a, b) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// overlap says whether two accounts that have an admit time can have been running at once.
-func overlap(a, b *account) bool {
-	if a.start.After(b.start) {
-		a, b = b, a
-	}
-	return a.start.Equal(b.start) || !a.overBefore(b.start)
-}
-
-// joinedUntil is the latest admit of another account that can be of the same stay.
-func (a *account) joinedUntil() time.Time {
-	t := a.lastStart.Add(halfDay)
-	if a.end.After(t) {
-		return a.end
+// joinedUntil is the latest admit of another unit that can be of the same stay without sharing its visit number.
+func (g *group) joinedUntil() time.Time {
+	t := g.lastStart.Add(newStayAfter)
+	if g.end.After(t) {
+		return g.end
 	}
 	return t
 }
 
-// reasonToJoin says why two accounts are one stay; "" where they are two.
-func reasonToJoin(a, b *account) Join {
-	if !overlap(a, b) || facilitiesDiffer(a, b) {
-		return ""
+// judge says whether two units are one stay, why, and how sure that is. b begins last.
+func (p *pair) judge(a, b *group, visit bool) bool {
+	if !overlap(a, b) {
+		return false
 	}
-	same := slices.ContainsFunc(a.notices, func(n notice) bool {
-		return !n.admit.IsZero() && slices.ContainsFunc(b.notices, func(m notice) bool { return m.admit.Equal(n.admit) })
-	})
-	apart := a.start.Sub(b.start).Abs()
+	id := shareID(a, b)
+	if id == "" && facilitiesDiffer(a, b) {
+		return false
+	}
 	known := a.facility() != "" && b.facility() != ""
 	causes := sharesCause(a, b)
 	switch {
-	case same:
-		return JoinAdmit
-	case known && apart <= sameMinutes:
-		return JoinFacility
-	case known && causes == yes && (apart <= halfDay || !a.end.IsZero() && !b.end.IsZero() && a.end.Sub(b.end).Abs() <= sameHour):
-		return JoinCause
-	case apart <= sameHour && causes != no && (!known || causes == unknown):
-		return JoinNear
+	case visit, id != "" && p.apart <= halfDay:
+		return true
+	case p.apart == 0:
+		p.why = JoinAdmit
+	case known && p.apart <= sameMinutes:
+		p.why, p.tier = JoinFacility, 1
+	case known && causes == yes && (p.apart <= halfDay || !a.end.IsZero() && !b.end.IsZero() && a.end.Sub(b.end).Abs() <= sameHour):
+		p.why, p.tier = JoinCause, 1
+	case p.apart <= sameHour && causes != no && (!known || causes == unknown):
+		p.why, p.tier = JoinNear, 1
+	case id != "" && p.apart <= newStayAfter:
+		p.tier = 2
 	default:
-		return ""
+		return false
 	}
+	return true
 }
 
-// facility is the name that was sent last; "" where none was.
-func (a *account) facility() string {
-	name, at := "", time.Time{}
-	for _, n := range a.notices {
-		if f := n.facility(); f != "" && (name == "" || n.SentAt.After(at)) {
-			name, at = f, n.SentAt
+// parted says that a discharge without an admit time lies between the admits of two units, and ended the first of them.
+func parted(a, b *group, untimed []notice) bool {
+	return slices.ContainsFunc(untimed, func(n notice) bool {
+		if !n.ends || !n.at.After(a.lastStart) || n.at.After(b.start) {
+			return false
 		}
-	}
-	return name
+		one := newGroup(n)
+		return a.has(n) || b.has(n) || len(n.ids()) == 0 && !facilitiesDiffer(a, one)
+	})
 }
 
-// facilitiesDiffer says that both name a facility, and no name of one can be a spelling of a name of the other.
-func facilitiesDiffer(a, b *account) bool {
-	named := false
-	for _, n := range a.notices {
-		for _, m := range b.notices {
-			if n.facility() == "" || m.facility() == "" {
-				continue
-			}
-			if named = true; SameFacility(n.facility(), m.facility()) {
-				return false
-			}
-		}
+// place adds a notice without an admit time to the stay that it belongs to, else makes one of it.
+func place(groups []*group, n notice) []*group {
+	g, why := sameID(groups, n), Join("")
+	switch {
+	case g != nil:
+	case n.Kind == Admit:
+		g, why = sameCause(groups, n), JoinCause
+	default:
+		g, why = runningFor(groups, n), JoinRunning
 	}
-	return named
+	if g != nil && len(n.ids()) > 0 {
+		g.because(why)
+	}
+	if g == nil {
+		return append(groups, newGroup(n))
+	}
+	g.add(n)
+	return groups
 }
 
-// answer is yes, no, or unknown where one side says nothing.
-type answer int
-
-const (
-	unknown answer = iota
-	yes
-	no
-)
-
-// sharesCause says whether two accounts name the same reason or diagnosis, by a code or in the same words.
-func sharesCause(a, b *account) answer {
-	one, other := a.causes(), b.causes()
-	if len(one) == 0 || len(other) == 0 {
-		return unknown
-	}
-	for cause := range one {
-		if other[cause] {
-			return yes
-		}
-	}
-	return no
-}
-
-func (a *account) causes() map[string]bool {
-	out := map[string]bool{}
-	for _, n := range a.notices {
-		if n.Encounter == nil {
+// sameID finds the stay that shares an id with a notice without an admit time: of several, the one that was running when
+// it happened, or when it was told of, else the one nearest to that; nil where none is near.
+func sameID(groups []*group, n notice) *group {
+	var best *group
+	var bestGap time.Duration
+	for _, g := range groups {
+		if !g.has(n) {
 			continue
 		}
-		for _, code := range n.Encounter.Codes {
-			out[code] = true
-		}
-		for _, text := range slices.Concat(n.Encounter.Reasons, n.Encounter.Diagnoses) {
-			out[strings.ToLower(strings.Join(strings.Fields(text), " "))] = true
+		gap := g.gap(n)
+		if gap <= untimedGrace && (best == nil || gap < bestGap || gap == bestGap && g.begun().After(best.begun())) {
+			best, bestGap = g, gap
 		}
 	}
-	return out
+	return best
 }
 
-// runningFor finds the stay that an account without an admit time fell into: begun by then, not ended before it, of
-// several one at the same facility, then one that runs, then the latest. nil where there is none, and for an admit: it
-// may be the beginning of another stay.
-func runningFor(groups []*group, a *account) *group {
-	if slices.ContainsFunc(a.notices, func(n notice) bool { return n.Kind == Admit }) {
-		return nil
+// gap is how far a notice without an admit time lies outside of a stay.
+func (g *group) gap(n notice) time.Duration {
+	stop := g.stop()
+	switch {
+	case g.start.IsZero() && g.end.IsZero() && n.discharge.IsZero(): // neither has a time
+		return max(n.at.Sub(g.notices[len(g.notices)-1].at), 0) / 30 // a stay of a month
+	case !g.start.IsZero() && n.at.Before(g.start):
+		return g.start.Sub(n.at)
+	case !stop.IsZero() && n.at.After(stop):
+		return n.at.Sub(stop)
+	case g.start.IsZero() && !stop.IsZero() && !n.discharge.IsZero():
+		return stop.Sub(n.discharge).Abs() * 24 // two discharges of one stay differ by an hour at most
+	default:
+		return 0
 	}
+}
+
+// sameCause finds the stay that an admit without its time is the beginning of: at the same facility, for the same reason or
+// diagnosis, and running when the admit was told of or admitted within half a day of that. Of several, the nearest; nil
+// where there is none: it may be the beginning of another stay.
+func sameCause(groups []*group, n notice) *group {
+	one := newGroup(n)
+	var best *group
+	for _, g := range groups {
+		stop := g.stop()
+		switch {
+		case one.facility() == "" || g.facility() == "" || facilitiesDiffer(g, one) || sharesCause(g, one) != yes:
+		case g.begun().Sub(n.at) > halfDay, !stop.IsZero() && n.at.After(stop):
+		case best == nil || g.begun().Sub(n.at).Abs() < best.begun().Sub(n.at).Abs():
+			best = g
+		}
+	}
+	return best
+}
+
+// runningFor finds the stay that a transfer or discharge without an admit time fell into: begun by then, not ended before
+// it, of several one at the same facility, then one that runs, then the latest. nil where there is none.
+func runningFor(groups []*group, n notice) *group {
+	one := newGroup(n)
 	var best *group
 	var bestRank [3]int64
 	for _, g := range groups {
-		start, stop, ended := g.begun(), g.stop(), g.ended()
-		at := a.notices[0].at
+		start, stop := g.begun(), g.stop()
 		switch {
-		case at.IsZero() || start.After(at):
+		case n.at.IsZero() || start.After(n.at):
 			continue
-		case !ended:
-		case a.end.IsZero() && a.ended: // the discharge that came without its time, a second time
-			if at.Sub(stop) > untimedGrace {
+		case !g.ended:
+		case n.ends && n.discharge.IsZero(): // the discharge that came without its time, a second time
+			if n.at.Sub(stop) > untimedGrace {
 				continue
 			}
-		case a.ended:
-			if at.Sub(stop) > sameHour {
+		case n.ends:
+			if n.at.Sub(stop) > sameHour {
 				continue
 			}
-		case at.After(stop):
+		case n.at.After(stop):
 			continue
 		}
-		if slices.ContainsFunc(g.accounts, func(b *account) bool { return facilitiesDiffer(a, b) }) {
+		if facilitiesDiffer(g, one) {
 			continue
 		}
 		rank := [3]int64{0, 0, start.UnixMilli()}
-		if a.facility() != "" && slices.ContainsFunc(g.accounts, func(b *account) bool { return b.facility() != "" }) {
+		if one.facility() != "" && g.facility() != "" {
 			rank[0] = 1
 		}
-		if !ended {
+		if !g.ended {
 			rank[1] = 1
 		}
 		if best == nil || slices.Compare(rank[:], bestRank[:]) > 0 {
@@ -261,34 +249,4 @@ func runningFor(groups []*group, a *account) *group {
 		}
 	}
 	return best
-}
-
-func (g *group) begun() time.Time {
-	t := g.accounts[0].begun()
-	for _, a := range g.accounts[1:] {
-		if b := a.begun(); b.Before(t) {
-			t = b
-		}
-	}
-	return t
-}
-
-func (g *group) ended() bool {
-	return slices.ContainsFunc(g.accounts, func(a *account) bool { return a.ended })
-}
-
-// stop is by when the stay was over: of several times that are told, the last.
-func (g *group) stop() time.Time {
-	var t time.Time
-	for _, a := range g.accounts {
-		if s := a.stop(); s.After(t) {
-			t = s
-		}
-	}
-	return t
-}
-
-// compareGroups puts the one that began first first.
-func compareGroups(g, o *group) int {
-	return cmp.Or(g.begun().Compare(o.begun()), g.accounts[0].notices[0].compare(o.accounts[0].notices[0]))
 }

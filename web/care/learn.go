@@ -6,12 +6,9 @@ import (
 	"time"
 )
 
-// stay makes the stay that the accounts of a group tell of. Its id is the caller's.
+// stay makes the stay that the notices of a group tell of. Its id is the caller's.
 func (g *group) stay() Stay {
-	var all []notice
-	for _, a := range g.accounts {
-		all = append(all, a.notices...)
-	}
+	all := slices.Clone(g.notices)
 	slices.SortFunc(all, func(n, m notice) int { // in the order in which they were sent
 		return cmp.Or(n.SentAt.Compare(m.SentAt), cmp.Compare(n.MessageID, m.MessageID))
 	})
@@ -42,37 +39,76 @@ func (g *group) stay() Stay {
 	})
 	s.Moves = slices.Compact(s.Moves)
 	s.Facts.sort()
-	if len(g.accounts) > 1 {
-		s.Facts.Accounts, s.Facts.Joined = g.explained()
-	}
+	s.Facts.Accounts, s.Facts.Joined = g.explained()
 	return s
 }
+
+// joinOrder is the order of reasons, the strongest first.
+var joinOrder = []Join{JoinAdmit, JoinFacility, JoinCause, JoinNear, JoinRunning}
 
 // explained is what was joined, and why; nothing where no two accounts have ids, as when a discharge came before its
 // record.
 func (g *group) explained() ([]Account, []Join) {
-	slices.SortFunc(g.accounts, func(a, b *account) int {
-		return cmp.Or(a.begun().Compare(b.begun()), a.notices[0].compare(b.notices[0]))
-	})
-	var out []Account
+	accounts := g.accounts()
 	named := 0
-	for _, a := range g.accounts {
-		shown := a.shown()
-		if len(shown.EncounterIDs)+len(shown.VisitNumbers) > 0 {
+	for _, a := range accounts {
+		if len(a.ids) > 0 {
 			named++
 		}
-		out = append(out, shown)
 	}
 	if named < 2 {
 		return nil, nil
 	}
-	slices.SortFunc(g.joined, func(a, b Join) int { return cmp.Compare(joinRank[a], joinRank[b]) })
-	return out, g.joined
+	var out []Account
+	why := slices.Clone(g.joined)
+	for i, a := range accounts {
+		out = append(out, a.shown())
+		for _, b := range accounts[:i] {
+			if !a.start.IsZero() && a.start.Equal(b.start) && !slices.Contains(why, JoinAdmit) {
+				why = append(why, JoinAdmit)
+			}
+		}
+	}
+	slices.SortFunc(why, func(a, b Join) int { return cmp.Compare(slices.Index(joinOrder, a), slices.Index(joinOrder, b)) })
+	return out, why
+}
+
+// accounts parts a stay by the ids under which it was told; what has no id is one account.
+func (g *group) accounts() []*group {
+	var out []*group
+	for _, n := range g.notices {
+		var to *group
+		for i := 0; i < len(out); i++ {
+			a := out[i]
+			if !a.has(n) && (len(n.ids()) > 0 || len(a.ids) > 0) {
+				continue
+			}
+			if to == nil {
+				to = a
+				continue
+			}
+			for _, m := range a.notices { // the notice ties two together
+				to.add(m)
+			}
+			out = slices.Delete(out, i, i+1)
+			i--
+		}
+		if to == nil {
+			out = append(out, newGroup(n))
+		} else {
+			to.add(n)
+		}
+	}
+	for _, a := range out {
+		slices.SortFunc(a.notices, notice.compare)
+	}
+	slices.SortFunc(out, compareGroups)
+	return out
 }
 
 // shown is an account as the database holds it.
-func (a *account) shown() Account {
-	one := (&group{accounts: []*account{a}}).stay()
+func (g *group) shown() Account {
+	one := g.stay()
 	out := Account{
 		Exchanges: one.Facts.Exchanges, Facility: one.Facts.Facility, EncounterIDs: one.Facts.EncounterIDs,
 		VisitNumbers: one.Facts.VisitNumbers, Ended: one.Ended, MessageIDs: one.MessageIDs,

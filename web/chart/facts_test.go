@@ -129,18 +129,18 @@ func TestAFileThatHoldsNothingIsReadAllTheSame(t *testing.T) {
 	}
 }
 
-// fillOf is a fill in the pharmacy network's shape.
-func fillOf(id, drug, at, more string) string {
+// filledAt is a fill in the pharmacy network's shape.
+func filledAt(id, drug, at, more string) string {
 	return resource("SURESCRIPTS", "MedicationDispense", id, fmt.Sprintf(`,"status":"completed","medicationCodeableConcept":{"text":%q},"whenHandedOver":%q,"quantity":{"value":30,"unit":"Tablet"},
 		"performer":[{"actor":{"display":"Sample Street Pharmacy"}}]%s`, drug, at, more))
 }
 
 func TestFactsOfFills(t *testing.T) {
 	n := shownOf(t, "patient.pharmacy", "", bundleOf(
-		fillOf("a", "Lisinopril  10 MG", "2026-11-20T00:00:00.000Z", `,"daysSupply":{"value":2,"unit":"wk"},"authorizingPrescription":[{"reference":"MedicationRequest/r"}]`),
-		fillOf("b", "lisinopril 10 mg", "2026-11-20T00:00:00.000Z", ""), // the same again
-		strings.Replace(fillOf("c", "Lisinopril 10 MG", "2026-11-20T00:00:00.000Z", ""), `"value":30`, `"value":90`, 1),
-		strings.Replace(fillOf("d", "Aspirin", "2026-11-21T00:00:00.000Z", `,"daysSupply":{"value":3,"unit":"month"}`), `"completed"`, `"declined"`, 1),
+		filledAt("a", "Lisinopril  10 MG", "2026-11-20T00:00:00.000Z", `,"daysSupply":{"value":2,"unit":"wk"},"authorizingPrescription":[{"reference":"MedicationRequest/r"}]`),
+		filledAt("b", "lisinopril 10 mg", "2026-11-20T00:00:00.000Z", ""), // the same again
+		strings.Replace(filledAt("c", "Lisinopril 10 MG", "2026-11-20T00:00:00.000Z", ""), `"value":30`, `"value":90`, 1),
+		strings.Replace(filledAt("d", "Aspirin", "2026-11-21T00:00:00.000Z", `,"daysSupply":{"value":3,"unit":"month"}`), `"completed"`, `"declined"`, 1),
 		resource("SURESCRIPTS", "MedicationRequest", "r", `,"authoredOn":"2026-11-19T00:00:00.000Z","requester":{"display":"Robin Prescriber"},"dispenseRequest":{"numberOfRepeatsAllowed":3}`),
 	))
 	pharmacy := care.Contact{Name: "Sample Street Pharmacy"}
@@ -160,7 +160,7 @@ func TestFactsOfFills(t *testing.T) {
 func TestOfHundredsOfFillsANoticeHasTheNewest(t *testing.T) {
 	var all []string
 	for i := range 300 {
-		all = append(all, fillOf(fmt.Sprint("f", i), fmt.Sprint("Drug ", i%40), fmt.Sprintf("2026-%02d-%02dT00:00:00.000Z", 1+i%10, 1+i/12), ""))
+		all = append(all, filledAt(fmt.Sprint("f", i), fmt.Sprint("Drug ", i%40), fmt.Sprintf("2026-%02d-%02dT00:00:00.000Z", 1+i%10, 1+i/12), ""))
 	}
 	n := shownOf(t, "patient.pharmacy", "", bundleOf(all...))
 	if len(n.Facts.Fills) != 20 || n.Facts.MoreFills != 280 {
@@ -212,5 +212,36 @@ func TestFactsOfALaboratorysReports(t *testing.T) {
 	}
 	if !reflect.DeepEqual(n.Facts.Panels, want) || n.Exchange != "QUEST" {
 		t.Errorf("got\n%+v\nwant\n%+v", n.Facts.Panels, want)
+	}
+}
+
+// TestTestsOfOneRequisitionStandTogether: they are one panel; where it was several, nobody says what the others are called.
+func TestTestsOfOneRequisitionStandTogether(t *testing.T) {
+	var reports []string
+	for i, name := range []string{"SODIUM", "POTASSIUM", "CHLORIDE"} {
+		order := []string{"gone", "gone too", "left"}[i]
+		reports = append(reports, resource("QUEST", "DiagnosticReport", fmt.Sprint("r", i), fmt.Sprintf(`,"status":"final","identifier":[{"system":"https://questdiagnostics.com/identifier/requisition","value":"R1"}],"code":{"coding":[{"system":"http://loinc.org","code":"%d-1","display":"%s in serum"}]},
+				"effectiveDateTime":"2026-11-20T00:00:00.000Z","basedOn":[{"reference":"ServiceRequest/%s"}],"result":[{"reference":"Observation/o%d"}]`, i, name, order, i)),
+			resource("QUEST", "Observation", fmt.Sprint("o", i), fmt.Sprintf(`,"status":"final","code":{"text":%q,"coding":[{"system":"http://loinc.org","code":"%d-1"}]},"valueString":"5"`, name, i)))
+	}
+	for codes, want := range map[string][]string{
+		`{"system":"http://www.ama-assn.org/go/cpt","code":"80048"}`: {`"BASIC METABOLIC PANEL" by HOSPITALIST,SAMPLE: SODIUM 0-1 POTASSIUM 1-1 CHLORIDE 2-1`},
+		`{"system":"http://www.ama-assn.org/go/cpt","code":"80048"},{"system":"http://www.ama-assn.org/go/cpt","code":"80061"}`: {
+			`"" by HOSPITALIST,SAMPLE: SODIUM 0-1 POTASSIUM 1-1`, `"BASIC METABOLIC PANEL" by HOSPITALIST,SAMPLE: CHLORIDE 2-1`,
+		},
+	} {
+		n := shownOf(t, "patient.laboratory", "", bundleOf(append(reports, resource("QUEST", "ServiceRequest", "left",
+			`,"requisition":{"system":"http://questdiagnostics.com/requisition-number","value":"R1"},"code":{"text":"BASIC METABOLIC PANEL","coding":[`+codes+`]},"requester":{"display":"HOSPITALIST,SAMPLE"}`))...))
+		var got []string
+		for _, p := range n.Facts.Panels {
+			line := fmt.Sprintf("%q by %s:", p.Name, p.OrderedBy.Name)
+			for _, r := range p.Results {
+				line += " " + r.Name + " " + r.Code
+			}
+			got = append(got, line)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
 	}
 }

@@ -53,6 +53,7 @@ func (k *HealthKeeper) Wake() {
 // Run works until ctx ends. It returns nil then; errors of the database are logged and tried again. A large file keeps no
 // record behind it waiting: two work at once.
 func (k *HealthKeeper) Run(ctx context.Context) error {
+	ctx = db.Behind(ctx) // deliveries and people's own writes go first
 	for wait := time.Duration(0); ctx.Err() == nil; {
 		err := k.db.Write(ctx, func(tx *db.Tx) error { return tx.RetryHealth(ctx, HealthReader) })
 		if err == nil {

@@ -18,6 +18,9 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add([]byte(strings.Repeat(`{"resourceType":"Bundle","entry":[{"resource":`, 70)))
 	f.Add([]byte(strings.Repeat(`[`, 20_000)))
+	f.Add([]byte(collection(fill("", "")...)))
+	f.Add([]byte(collection(ordered(lipidOrder)...)))
+	f.Add([]byte(collection(stay("e", "in-progress", "SS", between("20260420", ""), ""), stay("e", "finished", "SS", between("", "20260421"), ""), stay("e", "", "", "", ""))))
 	f.Add([]byte(`{"resourceType":"Observation","valueQuantity":{"value":-1e-999999999},"referenceRange":{"low":{"value":9e99999}}}`))
 	f.Fuzz(func(t *testing.T, input []byte) {
 		facts, _ := fhir.Read(bytes.NewReader(input))

@@ -12,7 +12,7 @@ const (
 	maxConditions     = 500
 	maxDispenses      = 1000
 	maxPrescriptions  = 1000
-	maxReports        = 500
+	maxReports        = 2000 // the laboratory network sends one for each result
 	maxObservations   = 2000
 	maxCommunications = 100
 	maxDocuments      = 1000

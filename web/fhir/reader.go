@@ -8,7 +8,7 @@ import (
 // What all facts together may cost in memory, by estimate; and either index of what is only referred to.
 const (
 	maxKept    = 10 << 20
-	maxIndexed = 2 << 20
+	maxIndexed = 4 << 20
 	baseCost   = 600 // of one resource without its words
 )
 

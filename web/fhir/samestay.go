@@ -21,8 +21,9 @@ type oneStay struct {
 
 const (
 	// startsApart is how far apart two Encounters of one id may begin, where the end of one is not known, and be one stay:
-	// admit times of a stay differ by minutes, or by the hours in the emergency department.
-	startsApart = 12 * time.Hour
+	// admit times of a stay differ by minutes, or by a night in the emergency department; sessions of a recurring patient
+	// are a day apart.
+	startsApart = 20 * time.Hour
 	// endsApart is how far apart their ends may be.
 	endsApart = time.Hour
 )

@@ -97,8 +97,8 @@ func (st *stay) begin(happened time.Time) {
 func (st *stay) end(happened time.Time) {
 	st.discharged = happened
 	if !st.documented {
-		if st.discharged = minute(happened); st.discharged.Before(st.admitted) {
-			st.discharged = st.admitted
+		if st.discharged = minute(happened); !st.discharged.After(st.admitted) {
+			st.discharged = happened.Truncate(time.Second)
 		}
 	}
 	st.truth.Ended = true

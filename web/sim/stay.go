@@ -60,9 +60,11 @@ type silence int
 
 const (
 	saysAll         silence = iota
-	admitUntimed            // the admit has no time
+	admitUntimed            // the first admit has no time
 	dischargeNoTime         // the discharge has neither time
 	dischargeNoEnd          // the discharge has the admit time alone
+	noTimes                 // neither of them has one: the sender drops the Encounter when it folds the two
+	silences                // how many there are
 )
 
 // move is from one unit to another.
@@ -97,7 +99,7 @@ func (s *Sim) newStay(p person, class string, why complaint, path ...unit) *stay
 	}
 	// Where nothing but the admit time tells stays apart, one without it would be of no stay at all.
 	if st.desk.rule != byTime && oneIn(s.r, 9) {
-		st.silent = silence(1 + s.r.IntN(3))
+		st.silent = silence(1 + s.r.IntN(int(noTimes)-1))
 	}
 	return st
 }
@@ -127,7 +129,9 @@ func (st *stay) notice(r *rand.Rand, t metriport.Type, at time.Time) notice {
 		if !n.ends {
 			now = minute(at)
 		}
-		n.start = earliest(n.start.Add(time.Duration(r.IntN(25)-12)*time.Minute), now)
+		if off := time.Duration(r.IntN(25)-12) * time.Minute; now.Sub(n.start) > 30*time.Minute { // not where it would reach past the other end
+			n.start = n.start.Add(off)
+		}
 	}
 	if st.shouted {
 		n.reason = of("display", strings.ToUpper(st.why.reason))
@@ -136,9 +140,9 @@ func (st *stay) notice(r *rand.Rand, t metriport.Type, at time.Time) notice {
 		n.diagnoses = append(n.diagnoses, coding(icdSystem, a.icd, a.icdName))
 	}
 	switch {
-	case st.silent == admitUntimed && !n.ends:
+	case st.silent == admitUntimed && !n.ends && len(st.truth.MessageIDs) == 0, st.silent == noTimes && !n.ends:
 		n.start = time.Time{}
-	case st.silent == dischargeNoTime && n.ends:
+	case (st.silent == dischargeNoTime || st.silent == noTimes) && n.ends:
 		n.start, n.end = time.Time{}, time.Time{}
 	case st.silent == dischargeNoEnd && n.ends:
 		n.end = time.Time{}

@@ -142,7 +142,7 @@ func (s *Sim) unsaid(p person) *journey {
 	j := &journey{who: p.id, kind: "times not said"}
 	st := s.stay(j, p, "EMER", pick(s.r, minor), emergency)
 	st.at(facilities[2].name, facilities[2].name)
-	st.silent = silence(1 + s.r.IntN(3))
+	st.silent = silence(1 + s.r.IntN(int(silences)-1))
 	s.admit(j, st, 0)
 	s.discharge(j, st, between(s.r, 2*time.Hour, 9*time.Hour))
 	return j
