@@ -225,7 +225,7 @@ func (tx *Tx) EndHealthRows(ctx context.Context, f HealthFile, reader int, keep 
 		section care.HealthSection
 		key     string
 	}
-	rows, err := tx.query(ctx, `SELECT section, key FROM health_row WHERE download_id = ?`, f.ID) //nolint:sqlclosecheck // collect closes them
+	rows, err := tx.query(ctx, `SELECT section, key FROM health_row WHERE download_id = ?`, f.ID)
 	if err != nil {
 		return fmt.Errorf("ending the rows of a file: %w", err)
 	}

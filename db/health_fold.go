@@ -158,7 +158,7 @@ func (tx *Tx) healthKeys(ctx context.Context, patient string, section care.Healt
 	if err != nil {
 		return "", nil, nil, err
 	}
-	rows, err := tx.query(ctx, `SELECT name, key FROM health_name WHERE patient_id = ? AND section = ? AND name IN (SELECT value FROM json_each(?))`, patient, section, string(list))
+	rows, err := tx.query(ctx, `SELECT name, key FROM health_name WHERE patient_id = ? AND section = ? AND name IN (SELECT value FROM json_each(?))`, patient, section, string(list)) //nolint:sqlclosecheck // collect closes them
 	if err != nil {
 		return "", nil, nil, err
 	}
@@ -209,7 +209,7 @@ func (tx *Tx) joinThings(ctx context.Context, from, to thing, e *entry) error {
 	case other.there:
 		e.health, e.there = other.health, true
 	}
-	rows, err := tx.query(ctx, `SELECT event, sent, download_id, detail FROM health_event WHERE patient_id = ? AND section = ? AND key = ?`, from.patient, from.section, from.key) //nolint:sqlclosecheck // collect closes them
+	rows, err := tx.query(ctx, `SELECT event, sent, download_id, detail FROM health_event WHERE patient_id = ? AND section = ? AND key = ?`, from.patient, from.section, from.key)
 	if err != nil {
 		return err
 	}
@@ -339,7 +339,7 @@ func scanEvent(row interface{ Scan(...any) error }, s *care.Said) error {
 // FoldStale folds up to n things anew whose rows changed, and returns how many they were; 0 means that none is left, or
 // that the chart, which says what a file is, is behind the inbox.
 func (tx *Tx) FoldStale(ctx context.Context, n int) (int, error) {
-	rows, err := tx.query(ctx, `SELECT patient_id, section, key FROM health_stale WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE seq > `+chartCursor+`) ORDER BY 1, 2, 3 LIMIT ?`, n) //nolint:sqlclosecheck // collect closes them
+	rows, err := tx.query(ctx, `SELECT patient_id, section, key FROM health_stale WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE seq > `+chartCursor+`) ORDER BY 1, 2, 3 LIMIT ?`, n)
 	if err != nil {
 		return 0, fmt.Errorf("looking for what to fold anew: %w", err)
 	}
@@ -363,7 +363,7 @@ func (tx *Tx) foldAnew(ctx context.Context, t thing) error {
 	rows, err := tx.query(ctx, `SELECT `+healthFileColumns+`, `+storedRowColumns+healthFileJoins+`
 		JOIN health_row r ON r.download_id = f.download_id
 		WHERE r.patient_id = ?1 AND r.section = ?2 AND r.key IN (SELECT name FROM health_name WHERE patient_id = ?1 AND section = ?2 AND key = ?3) ORDER BY r.download_id, r.key`,
-		t.patient, t.section, t.key) //nolint:sqlclosecheck // collect closes them
+		t.patient, t.section, t.key)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ const (
 // content, as the sources of one query bring the same record several times. A section of which either file held more than
 // is kept is not compared.
 func (tx *Tx) settleNews(ctx context.Context, patientID string) error {
-	rows, err := tx.query(ctx, `SELECT `+healthFileColumns+healthFileJoins+` WHERE f.patient_id = ? AND f.record = 0 AND f.state = 'read'`, patientID) //nolint:sqlclosecheck // collect closes them
+	rows, err := tx.query(ctx, `SELECT `+healthFileColumns+healthFileJoins+` WHERE f.patient_id = ? AND f.record = 0 AND f.state = 'read'`, patientID)
 	if err != nil {
 		return fmt.Errorf("comparing files: %w", err)
 	}

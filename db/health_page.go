@@ -71,13 +71,13 @@ func (e *HealthEntry) scan(row interface{ Scan(...any) error }) error {
 	return json.Unmarshal(recent, &e.Recent)
 }
 
-// Rows of the one statement that reads a summary.
+// Rows of the one statement that reads a summary, as it numbers them.
 const (
-	healthTallyRow = iota
-	healthEntryRow
-	healthRefsRow
-	healthFileRow
-	healthSummaryRow
+	healthTallyRow   = 0
+	healthEntryRow   = 1
+	healthRefsRow    = 2
+	healthFileRow    = 3
+	healthSummaryRow = 4
 )
 
 // PatientHealth reads the summary of a patient in one statement: of each part of a section the first few entries, and of
@@ -85,15 +85,15 @@ const (
 func (s Snapshot) PatientHealth(ctx context.Context, patientID string, few, summaries int) (PatientHealth, error) {
 	p := PatientHealth{Entries: map[HealthPlace][]HealthEntry{}, Tallies: map[HealthPlace]HealthTally{}}
 	rows, err := s.QueryContext(ctx, `
-		SELECT `+fmt.Sprint(healthTallyRow)+` AS what, section, part, count(*) AS rank, '' AS at, '' AS key, '' AS ref, sum(news = 1) AS news, sum(news = 2) AS n, sum(news = 3) AS detail, '' AS recent
+		SELECT 0 AS what, section, part, count(*) AS rank, '' AS at, '' AS key, '' AS ref, sum(news = 1) AS news, sum(news = 2) AS n, sum(news = 3) AS detail, '' AS recent
 			FROM health_entry WHERE patient_id = ?1 GROUP BY section, part
-		UNION ALL SELECT `+fmt.Sprint(healthEntryRow)+`, `+entryColumns+` FROM (SELECT DISTINCT section, part FROM health_entry WHERE patient_id = ?1) s
+		UNION ALL SELECT 1, `+entryColumns+` FROM (SELECT DISTINCT section, part FROM health_entry WHERE patient_id = ?1) s
 			JOIN health_entry e ON e.patient_id = ?1 AND e.section = s.section AND e.key IN (SELECT key FROM health_entry
 				WHERE patient_id = ?1 AND section = s.section AND part = s.part ORDER BY rank, at DESC, key LIMIT ?2)
-		UNION ALL SELECT `+fmt.Sprint(healthRefsRow)+`, '', last_file, last_at, '', '', '', base_file, base_at, '', '' FROM health_patient WHERE patient_id = ?1
-		UNION ALL SELECT `+fmt.Sprint(healthFileRow)+`, f.state, f.download_id, coalesce(i.sent_at, i.received_at), '', '', '', 0, 0, f.note, ''
+		UNION ALL SELECT 2, '', last_file, last_at, '', '', '', base_file, base_at, '', '' FROM health_patient WHERE patient_id = ?1
+		UNION ALL SELECT 3, f.state, f.download_id, coalesce(i.sent_at, i.received_at), '', '', '', 0, 0, f.note, ''
 			FROM health_file f JOIN download d ON d.id = f.download_id JOIN inbox i ON i.seq = d.inbox_seq WHERE f.patient_id = ?1 AND f.record = 0
-		UNION ALL SELECT `+fmt.Sprint(healthSummaryRow)+`, kind, id, at, '', '', '', 0, 0, facts, '' FROM (SELECT id, kind, happened_at AS at, facts FROM notification INDEXED BY notification_facts
+		UNION ALL SELECT 4, kind, id, at, '', '', '', 0, 0, facts, '' FROM (SELECT id, kind, happened_at AS at, facts FROM notification INDEXED BY notification_facts
 			WHERE patient_id = ?1 AND kind = 'summary' AND facts <> '' ORDER BY at DESC, id DESC LIMIT ?3)
 		ORDER BY what, section, part, rank, at DESC, key`, patientID, few, summaries)
 	if err != nil {

@@ -129,6 +129,7 @@ func sectionNote(section care.HealthSection, t db.HealthTally) string {
 		text = views.Counted(t.Entries, "test") + ", outside their range first"
 	case care.SectionEncounters:
 		text += ", the latest first"
+	default:
 	}
 	if t.New > 0 {
 		text += " · " + views.Count(t.New) + " new"

@@ -152,13 +152,13 @@ func (s Said) Event(section HealthSection) string {
 	case SectionMedications, SectionImmunizations, SectionProcedures: // one a day
 		return s.Day()
 	case SectionResults, SectionVitals:
-		out := s.At
+		parts := []string{s.At}
 		for _, r := range []*Result{s.Result, s.Second} {
 			if r != nil {
-				out += "\x1f" + r.Value + " " + r.Unit
+				parts = append(parts, r.Value+" "+r.Unit)
 			}
 		}
-		return out
+		return strings.Join(parts, "\x1f")
 	default:
 		return s.At
 	}
@@ -310,6 +310,7 @@ func (h Health) Place() (part, rank int) {
 			return PartCurrent, 2 - r.Severity()
 		}
 		return PartCurrent, 2
+	default:
 	}
 	return PartCurrent, 0
 }

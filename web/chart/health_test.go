@@ -325,7 +325,7 @@ func TestReadingGoesOnAfterARestart(t *testing.T) {
 					t.Fatal(err)
 				}
 			case <-time.After(20 * time.Millisecond): // it has nothing more to do
-				for ctx.Err() == nil { //nolint:revive // asking is what ends it
+				for ctx.Err() == nil { // asking is what ends it
 				}
 			}
 		}
