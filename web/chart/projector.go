@@ -434,6 +434,9 @@ func Rebuild(ctx context.Context, d *db.DB, log *slog.Logger, progress func(done
 	defer p.settle()
 	for total := 0; ; {
 		n, err := p.Step(ctx)
+		if err == nil && n == 0 {
+			err = FoldHealth(ctx, d, log)
+		}
 		if err != nil || n == 0 {
 			return total, err
 		}
