@@ -536,7 +536,7 @@ func (w wording) medicationRow(r *views.HealthRow, e db.HealthEntry, history str
 		} else {
 			line(fill.Status+" at the pharmacy", w.day(last.At), fill.Quantity)
 		}
-		more = append(more, contactWords("prescribed by ", fill.Prescriber), contactWords("at ", fill.Pharmacy))
+		more = append(more, joined(" · ", contactWords("prescribed by ", fill.Prescriber), numbered("NPI ", fill.Prescriber.NPI)), joined(" · ", contactWords("at ", fill.Pharmacy), fill.Pharmacy.Address))
 	}
 	line(w.ordered(e), w.taken(e))
 	if o := e.Ordered; o != nil && (fill == nil || o.By.Name != fill.Prescriber.Name) {
@@ -628,11 +628,31 @@ func (w wording) resultRow(r *views.HealthRow, e db.HealthEntry, history string,
 			name = ""
 		}
 		line(name, p.Specimen, orderedBy(p.OrderedBy), p.Laboratory)
+		r.More = reportWords(*p, v.text)
 	}
 	r.Trend = w.trend(e)
 	if e.N > 1 {
 		r.MoreWord, r.MoreAll = several(e.N, "value"), history
 	}
+	switch {
+	case len(r.More) == 0:
+	case r.MoreWord == "":
+		r.MoreWord = "Site and comments"
+	default:
+		r.MoreWord += ", site and comments"
+	}
+}
+
+// reportWords is what a report says beside its results: where it was ordered, and its own texts, but for those that are
+// shown already.
+func reportWords(p care.Panel, shown string) []string {
+	var out []string
+	for _, text := range append([]string{joined(" · ", contactWords("ordered at ", p.Site), p.Site.Address), p.Conclusion, p.Text}, p.Notes...) {
+		if text != "" && !strings.Contains(shown, text) && !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return out
 }
 
 // methods is what a LOINC name says of how and in what a thing is measured.

@@ -8,6 +8,7 @@ import (
 
 	"carebell/web/care"
 	"carebell/web/fhir"
+	"carebell/web/metriport"
 )
 
 // vitals are the LOINC codes of vital signs, with the one that all ways to measure the same have in common.
@@ -152,6 +153,9 @@ func part(s fhir.Statement, code string) *care.Result {
 	return nil
 }
 
+// longestRemark is how much of a report's own text stands beside each of its results, in characters. The file has all of it.
+const longestRemark = 1000
+
 // panel is what a report says beside a result; the same report is one panel.
 func (f *folder) panel(r *fhir.Report) *care.Panel {
 	if r == nil {
@@ -161,7 +165,11 @@ func (f *folder) panel(r *fhir.Report) *care.Panel {
 		return p
 	}
 	p := panel(*r)
-	p.Results, p.Collected, p.Text, p.Conclusion, p.Notes = nil, "", "", "", nil
+	p.Results, p.Collected = nil, ""
+	p.Text, p.Conclusion = metriport.Clip(p.Text, longestRemark), metriport.Clip(p.Conclusion, longestRemark)
+	for i := range p.Notes {
+		p.Notes[i] = metriport.Clip(p.Notes[i], longestRemark)
+	}
 	f.pages[r] = &p
 	return &p
 }
