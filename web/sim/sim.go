@@ -132,7 +132,7 @@ func (s *Sim) example(t metriport.Type) *journey {
 	case metriport.DocumentsURLs, metriport.DocumentDownload, metriport.DocumentConversion:
 		return s.legacy(t, p)
 	case metriport.MessageStatus:
-		return s.delivered(p, oneIn(s.r, 3))
+		return s.delivered(p, oneIn(s.r, 3), false)
 	case metriport.MessageReceived:
 		return s.received(s.perhaps(p))
 	case metriport.IdentityVerified:
