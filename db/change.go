@@ -43,11 +43,51 @@ func (tx *Tx) changedItem(ctx context.Context, topic Topic, item int64, patientI
 	return tx.number(ctx, Change{PatientID: patientID, Topic: topic, Item: item})
 }
 
-func (tx *Tx) number(ctx context.Context, c Change) error {
+func (tx *Tx) number(_ context.Context, c Change) error {
 	tx.Visible()
-	_, err := tx.exec(ctx, `INSERT INTO change (patient_id, notification_id, topic, item) VALUES (?, ?, ?, ?)`, c.PatientID, c.NotificationID, c.Topic, c.Item)
-	if err != nil {
-		return fmt.Errorf("numbering a change: %w", err)
+	tx.changes = append(tx.changes, c)
+	return nil
+}
+
+// MostChanges is how many changes a screen is told of one by one. Of more, it gets the whole list.
+const MostChanges = 400
+
+// flush numbers the changes of a transaction, each once. Of so many that every screen gets the whole list anyway, one row
+// has the last of their numbers.
+func (tx *Tx) flush(ctx context.Context) error {
+	if len(tx.changes) == 0 {
+		return nil
+	}
+	last := make(map[Change]int, len(tx.changes))
+	for i, c := range tx.changes {
+		last[c] = i
+	}
+	var head int64
+	if len(last) > MostChanges {
+		err := tx.row(ctx, `INSERT INTO change (seq) SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0) + ? RETURNING seq`, len(last)).Scan(&head)
+		if err != nil {
+			return fmt.Errorf("numbering changes: %w", err)
+		}
+	} else {
+		for i, c := range tx.changes {
+			if last[c] != i {
+				continue
+			}
+			result, err := tx.exec(ctx, `INSERT INTO change (patient_id, notification_id, topic, item) VALUES (?, ?, ?, ?)`, c.PatientID, c.NotificationID, c.Topic, c.Item)
+			if err == nil {
+				head, err = result.LastInsertId()
+			}
+			if err != nil {
+				return fmt.Errorf("numbering a change: %w", err)
+			}
+		}
+	}
+	tx.changes = nil
+	// The oldest are forgotten now and then.
+	const often = keepChanges / 10
+	if w := tx.writer; head >= w.pruned+often {
+		w.pruned = head
+		return tx.PruneChanges(ctx)
 	}
 	return nil
 }
@@ -63,6 +103,7 @@ type Summary struct {
 	Head         int64     // number of the last change; 0 before the first
 	New          int       // notifications nobody has seen, up to the limit asked for
 	Unread       int       // messages that came in and nobody has read, up to the limit
+	Behind       int64     // messages that came and are not yet in the chart
 	LastReceived time.Time // of the last signed message, also a repeated one; zero before the first
 
 	Missing int    // messages that the sender lists and that are not here, by the last comparison, up to the limit asked for
@@ -76,9 +117,10 @@ func (s Snapshot) Summary(ctx context.Context, most int) (Summary, error) {
 	err := s.QueryRowContext(ctx, `SELECT (SELECT coalesce(max(seq), 0) FROM change),
 		(SELECT count(*) FROM (SELECT 1 FROM notification WHERE state = 0 LIMIT ?1)),
 		(SELECT count(*) FROM (SELECT 1 FROM mail WHERE box = 'in' AND state = 0 LIMIT ?1)), `+lastReceived+`,
+		(SELECT coalesce(max(seq), 0) FROM inbox) - (SELECT coalesce(max(seq), 0) FROM inbox_outcome),
 		(SELECT count(*) FROM (SELECT 1 FROM `+missingNow+` LIMIT ?1)),
 		coalesce((SELECT iif(detail = '', 'no reason given', detail) FROM completeness_run WHERE id = `+lastAnswered+` AND webhook_known AND NOT enabled), '')`,
-		most).Scan(&sum.Head, &sum.New, &sum.Unread, &last, &sum.Missing, &sum.Failing)
+		most).Scan(&sum.Head, &sum.New, &sum.Unread, &last, &sum.Behind, &sum.Missing, &sum.Failing)
 	sum.LastReceived = instant(last)
 	return sum, err
 }

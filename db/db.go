@@ -46,6 +46,7 @@ type DB struct {
 	brokenBy   error
 
 	statements atomic.Int64
+	asked      func(query string, args []any) // called with each query of a reader; nil but in tests
 
 	committed func() // called after each commit that people may see
 }
@@ -65,6 +66,10 @@ var pragmas = []struct{ name, set, want string }{
 	{"busy_timeout", "10000", "10000"},     // the command line writes beside a running server
 	{"wal_autocheckpoint", "4000", "4000"}, // pages; folding the log in costs an fsync of the database
 }
+
+// writerPragmas are the writer's own. What it writes touches pages all over the file, so it keeps many at hand; its
+// savepoints are kept in memory, not in a file.
+var writerPragmas = []string{"PRAGMA cache_size = -65536", "PRAGMA temp_store = MEMORY"}
 
 // Open opens the data folder dir, makes it and the database where missing, and checks that this build fits them.
 // Errors are one sentence that says what to do.
@@ -108,7 +113,12 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.writer = &writer{conn: conn, turn: make(chan struct{}, 1), statements: map[string]*sql.Stmt{}}
+	d.writer = &writer{conn: conn, statements: map[string]*sql.Stmt{}, facilities: map[string]bool{}}
+	for _, own := range writerPragmas {
+		if _, err := conn.ExecContext(ctx, own); err != nil {
+			return nil, err
+		}
+	}
 	if d.read, err = sql.Open("sqlite", dsn(path, "mode=ro", "_pragma=query_only(1)")); err != nil {
 		return nil, err
 	}
@@ -193,7 +203,7 @@ func (d *DB) Close() error {
 		errs = append(errs, d.read.Close())
 	}
 	if d.writer != nil {
-		d.writer.turn <- struct{}{} // for ever: nothing is written any more
+		d.writer.close()
 		for _, s := range d.writer.statements {
 			errs = append(errs, s.Close())
 		}
@@ -234,71 +244,14 @@ type Tx struct {
 	Now     int64
 	writer  *writer
 	visible bool
+	began   time.Time // by the clock that measures turns
+	changes []Change  // numbered at the end
 
 	statements *atomic.Int64
 }
 
 // Visible marks that people may see a difference after this transaction.
 func (tx *Tx) Visible() { tx.visible = true }
-
-// writer is the single writer connection; whoever holds turn may use it.
-type writer struct {
-	conn       *sql.Conn
-	turn       chan struct{} // capacity 1
-	statements map[string]*sql.Stmt
-}
-
-// Write runs f in one transaction on the single writer connection and commits it. Where ctx ends before the commit,
-// nothing is written. An I/O error of the disk marks the database as broken.
-func (d *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
-	select {
-	case d.writer.turn <- struct{}{}:
-	case <-ctx.Done():
-		return fmt.Errorf("waiting to write: %w", ctx.Err())
-	}
-	tx := &Tx{writer: d.writer, statements: &d.statements}
-	err := d.inTurn(ctx, tx, f)
-	if err == nil && tx.visible {
-		d.committed()
-	}
-	return d.watch(err)
-}
-
-// inTurn runs a transaction and gives the connection on, also where f panics.
-func (d *DB) inTurn(ctx context.Context, tx *Tx, f func(tx *Tx) error) error {
-	defer func() { <-d.writer.turn }()
-	return d.transact(ctx, tx, f)
-}
-
-func (d *DB) transact(ctx context.Context, tx *Tx, f func(tx *Tx) error) (err error) {
-	if err := errors.Join(d.BrokenBy(), ctx.Err()); err != nil {
-		return err
-	}
-	if _, err := tx.run(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	done := false
-	defer func() {
-		if !done { // an error, or a panic on its way up
-			_, e := tx.run(ctx, "ROLLBACK")
-			if err != nil && e != nil && !strings.Contains(e.Error(), "no transaction is active") { // SQLite rolls back by itself after some errors
-				err = errors.Join(err, e)
-			}
-		}
-	}()
-	tx.Now = d.now().UnixMilli()
-	if err := f(tx); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if _, err := tx.run(ctx, "COMMIT"); err != nil {
-		return err
-	}
-	done = true
-	return nil
-}
 
 func (tx *Tx) statement(query string) (*sql.Stmt, error) {
 	if s, ok := tx.writer.statements[query]; ok {
@@ -345,20 +298,27 @@ func (tx *Tx) row(ctx context.Context, query string, args ...any) *sql.Row {
 
 // Snapshot is one consistent view of the database, read from the read-only pool.
 type Snapshot struct {
-	tx         *sql.Tx
-	statements *atomic.Int64
+	tx *sql.Tx
+	db *DB
 }
 
 // QueryContext runs a query in this view.
 func (s Snapshot) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s.statements.Add(1)
+	s.count(query, args)
 	return s.tx.QueryContext(ctx, query, args...)
 }
 
 // QueryRowContext runs a query for one row in this view.
 func (s Snapshot) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	s.statements.Add(1)
+	s.count(query, args)
 	return s.tx.QueryRowContext(ctx, query, args...)
+}
+
+func (s Snapshot) count(query string, args []any) {
+	s.db.statements.Add(1)
+	if s.db.asked != nil {
+		s.db.asked(query, args)
+	}
 }
 
 // Statements counts the SQL statements that ran since the start, but for those that begin and end a transaction.
@@ -372,7 +332,7 @@ func (d *DB) Read(ctx context.Context, f func(s Snapshot) error) error {
 		return err
 	}
 	defer func() { _ = t.Rollback() }()
-	return f(Snapshot{t, &d.statements})
+	return f(Snapshot{t, d})
 }
 
 // watch marks the database as broken when err says that the disk failed.

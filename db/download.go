@@ -68,13 +68,20 @@ type Download struct {
 
 // AddDownload queues a link. A link at a place that is known already changes nothing, so a rebuild fetches nothing twice.
 func (tx *Tx) AddDownload(ctx context.Context, d Download) error {
-	_, err := tx.exec(ctx, `INSERT INTO download (inbox_seq, place, notification_id, patient_id, purpose, name, claimed_type, claimed_size, url, api_url, expires_at, queued_at)
+	_, err := tx.QueueDownload(ctx, d)
+	return err
+}
+
+// QueueDownload is [Tx.AddDownload], and says whether the place was new.
+func (tx *Tx) QueueDownload(ctx context.Context, d Download) (added bool, err error) {
+	result, err := tx.exec(ctx, `INSERT INTO download (inbox_seq, place, notification_id, patient_id, purpose, name, claimed_type, claimed_size, url, api_url, expires_at, queued_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (inbox_seq, place) DO NOTHING`,
 		d.InboxSeq, d.Place, d.NotificationID, d.PatientID, d.Purpose, d.Name, d.ClaimedType, d.ClaimedSize, d.URL, d.APIURL, millis(d.ExpiresAt), tx.Now)
 	if err != nil {
-		return fmt.Errorf("queueing a download: %w", err)
+		return false, fmt.Errorf("queueing a download: %w", err)
 	}
-	return nil
+	n, err := result.RowsAffected()
+	return n > 0, err
 }
 
 // Part is a file that came within another one.

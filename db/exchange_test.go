@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"carebell/web/care"
@@ -77,72 +76,6 @@ func TestExchangesAreThoseThatSomethingCameFrom(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
-		}
-	}
-}
-
-// TestExchangesAreFoundByIndex, and the lists that are narrowed to them: nothing is read row by row or sorted.
-func TestExchangesAreFoundByIndex(t *testing.T) {
-	d := fresh(t)
-	d.mustWrite(t, func(tx *Tx) error {
-		for no := range int64(2000) {
-			code := []string{"BAMBOO", "QUEST", "SURESCRIPTS", "", "-"}[no%5]
-			if err := exchanged(t.Context(), tx, no+1, code); err != nil {
-				return err
-			}
-		}
-		_, err := tx.exec(t.Context(), "ANALYZE")
-		return err
-	})
-	plan := func(query string, args ...any) (out []string) {
-		t.Helper()
-		err := d.Read(t.Context(), func(s Snapshot) error {
-			rows, err := s.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = rows.Close() }()
-			for rows.Next() {
-				var id, parent, unused int
-				var detail string
-				if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-					return err
-				}
-				out = append(out, detail)
-			}
-			return rows.Err()
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	check := func(what string, lines []string, first string) {
-		t.Helper()
-		all := strings.Join(lines, "\n\t")
-		if !strings.Contains(all, first) {
-			t.Errorf("%s does not use %s:\n\t%s", what, first, all)
-		}
-		for _, line := range lines {
-			if strings.Contains(line, "TEMP B-TREE") || line == "SCAN n" || line == "SCAN notification" {
-				t.Errorf("%s: %s in\n\t%s", what, line, all)
-			}
-		}
-	}
-	codes := plan(exchangesQuery, 30, ExchangeNotSent)
-	check("the exchanges", codes, "SEARCH notification USING COVERING INDEX notification_exchange (exchange>?)")
-	check("the exchanges", codes, "USING INDEX notification_exchange_not_sent")
-	for _, f := range []NotificationFilter{
-		{}, {Before: 1 << 40}, {Kind: care.Admit, States: []State{New, Seen}}, {IDs: []int64{1024, 2048}}, {Text: "sample"}, {PatientID: "p1"},
-	} {
-		f.Limit = 51
-		for code, index := range map[string]string{"BAMBOO": "SEARCH n USING INDEX notification_exchange (exchange=?", ExchangeNotSent: "n USING INDEX notification_exchange_not_sent"} {
-			f.Exchange = code
-			query, args, err := f.query()
-			if err != nil {
-				t.Fatal(err)
-			}
-			check(fmt.Sprintf("%+v", f), plan(query, args...), index)
 		}
 	}
 }

@@ -84,6 +84,7 @@ type ProofingFilter struct {
 	Before    int64  // only numbers below; 0 = from the top
 	IDs       []int64
 	Limit     int
+	Reach     int // look at no more than about so many; 0 = at all
 }
 
 const sameProofing = `((s.patient_id = i.patient_id AND s.patient_id <> '') OR (s.proofed_id = i.proofed_id AND s.proofed_id <> '') OR s.id = i.id)`
@@ -93,48 +94,104 @@ const proofingColumns = `i.id, i.message_id, i.request_id, i.patient_id, i.proof
 
 // Proofings lists the proofings that fit f.
 func (s Snapshot) Proofings(ctx context.Context, f ProofingFilter) ([]Proofing, error) {
-	where, args := []string{"1"}, []any{}
-	add := func(clause string, more ...any) { where, args = append(where, clause), append(args, more...) }
-	if f.PatientID != "" {
-		add("i.patient_id = ?", f.PatientID)
-	}
-	if f.Nobody {
-		add("i.patient_id = ''")
-	}
-	if f.Again {
-		add("EXISTS (SELECT 1 FROM identity s WHERE " + sameProofing + " AND s.id <> i.id)")
-	}
-	if f.Text != "" {
-		match, more := wordsMatch("patient_search", f.Text)
-		either := "i.patient_id IN (SELECT id FROM patient WHERE no IN (" + match + "))"
-		if words, wordArgs, ok := entryMatch(SearchIdentity, f.Text); ok {
-			either += " OR i.id IN (SELECT CAST(key AS INTEGER) FROM search_entry WHERE no IN (SELECT rowid FROM search_words WHERE " + words + "))"
-			more = append(more, wordArgs...)
+	list, _, err := s.ProofingPage(ctx, f)
+	return list, err
+}
+
+// ProofingPage lists the proofings that fit f, and says where the list goes on that was not searched to its end.
+func (s Snapshot) ProofingPage(ctx context.Context, f ProofingFilter) ([]Proofing, Rest, error) {
+	w := walk{from: "identity i", id: "i.id", at: "i.received_at"}
+	again := func() {
+		if f.Again {
+			w.tests.add("EXISTS (SELECT 1 FROM identity s WHERE " + sameProofing + " AND s.id <> i.id)")
 		}
-		add("("+either+")", more...)
+	}
+	chosen := false
+	if f.Text != "" && f.IDs == nil {
+		either, args, err := s.proofingsByText(ctx, f.Text)
+		if err != nil {
+			return nil, Rest{}, err
+		}
+		if chosen = either != ""; chosen {
+			w.along.add(either, args...)
+			w.short = true
+		}
+	}
+	switch {
+	case f.IDs != nil:
+		if err := w.along.among("i.id", f.IDs); err != nil {
+			return nil, Rest{}, err
+		}
+		w.short = true
+	case !chosen && f.PatientID != "":
+		w.from += " INDEXED BY identity_patient"
+		w.along.add("i.patient_id = ? AND i.patient_id <> ''", f.PatientID)
+		w.short = true
+	case !chosen && f.Nobody:
+		w.from += " INDEXED BY identity_nobody"
+		w.along.add("i.patient_id = ''")
+	}
+	if f.IDs != nil || chosen {
+		if f.PatientID != "" {
+			w.tests.add("i.patient_id = ?", f.PatientID)
+		}
+		if f.Nobody {
+			w.tests.add("i.patient_id = ''")
+		}
+	}
+	again()
+	if f.Text != "" && !chosen {
+		about, args := aboutPatient("i.patient_id", f.Text)
+		holds, more := holdsWords("search_words", "e.no", f.Text)
+		w.tests.add("("+about+" OR EXISTS (SELECT 1 FROM search_entry e INDEXED BY sqlite_autoindex_search_entry_1 WHERE e.kind = ? AND e.key = CAST(i.id AS TEXT) AND "+holds+"))",
+			append(append(args, SearchIdentity), more...)...)
 	}
 	if f.Before > 0 {
-		add("i.id < ?", f.Before)
+		w.along.add("i.id < ?", f.Before)
 	}
-	if f.IDs != nil {
-		list, err := json.Marshal(f.IDs)
-		if err != nil {
-			return nil, err
+	rest, err := s.bound(ctx, &w, f.Reach)
+	if err != nil {
+		return nil, rest, err
+	}
+	where, args := w.where()
+	list, err := s.proofings(ctx, w.source(), where+" ORDER BY i.id DESC LIMIT ?", append(args, f.Limit)...)
+	return list, rest.after(len(list), f.Limit), err
+}
+
+// proofingsByText is a condition for the proofings that a text means, where they are few; else "".
+func (s Snapshot) proofingsByText(ctx context.Context, text string) (string, []any, error) {
+	patients, ok, err := s.people(ctx, text)
+	if err != nil || !ok {
+		return "", nil, err
+	}
+	who, err := json.Marshal(patients)
+	if err != nil {
+		return "", nil, err
+	}
+	either, args := "SELECT id FROM identity WHERE patient_id IN (SELECT value FROM json_each(?)) AND patient_id <> ''", []any{string(who)}
+	if words, wordArgs, ok := entryMatch(SearchIdentity, text); ok {
+		var n int
+		if err := s.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM search_words WHERE "+words+" LIMIT ?)", append(wordArgs, few*few)...).Scan(&n); err != nil {
+			return "", nil, fmt.Errorf("looking for proofings: %w", err)
 		}
-		add("i.id IN (SELECT value FROM json_each(?))", string(list))
+		if n == few*few {
+			return "", nil, nil
+		}
+		either += " UNION SELECT CAST(e.key AS INTEGER) FROM (SELECT rowid AS no FROM search_words WHERE " + words + ") w CROSS JOIN search_entry e ON e.no = w.no"
+		args = append(args, wordArgs...)
 	}
-	return s.proofings(ctx, strings.Join(where, " AND ")+" ORDER BY i.id DESC LIMIT ?", append(args, f.Limit)...)
+	return "i.id IN (" + either + ")", args, nil
 }
 
 // ProofingHistory lists a proofing and all others of the same patient or with the same proofed identity id, the one that
 // was sent last first.
 func (s Snapshot) ProofingHistory(ctx context.Context, id int64, limit int) ([]Proofing, error) {
-	return s.proofings(ctx, `i.id IN (SELECT s.id FROM identity i CROSS JOIN identity s ON `+sameProofing+` WHERE i.id = ?)
+	return s.proofings(ctx, "identity i", `i.id IN (SELECT s.id FROM identity i CROSS JOIN identity s ON `+sameProofing+` WHERE i.id = ?)
 		ORDER BY coalesce(i.sent_at, i.received_at) DESC, i.message_id DESC LIMIT ?`, id, limit)
 }
 
-func (s Snapshot) proofings(ctx context.Context, where string, args ...any) ([]Proofing, error) {
-	rows, err := s.QueryContext(ctx, `SELECT `+proofingColumns+` FROM identity i LEFT JOIN patient p ON p.id = i.patient_id AND i.patient_id <> '' WHERE `+where, args...)
+func (s Snapshot) proofings(ctx context.Context, from, where string, args ...any) ([]Proofing, error) {
+	rows, err := s.QueryContext(ctx, `SELECT `+proofingColumns+` FROM `+from+` LEFT JOIN patient p ON p.id = i.patient_id AND i.patient_id <> '' WHERE `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing proofings: %w", err)
 	}

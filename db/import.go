@@ -3,9 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -144,16 +142,19 @@ type ImportFilter struct {
 	Before int64   // only numbers below; 0 = from the top
 	Nos    []int64 // only these; nil = all
 	Limit  int
+	Reach  int // look at no more than about so many jobs; 0 = at all
 }
 
 // resultOf is the download that has a job's rows: a stored one before one that was removed before the others, then that of
 // the event sent last.
-const resultOf = `(SELECT r.id FROM import_event e JOIN download r ON r.inbox_seq = e.inbox_seq AND r.purpose = 'import' WHERE e.job_no = j.no
+const resultOf = `(SELECT r.id FROM import_event e CROSS JOIN download r ON r.inbox_seq = e.inbox_seq AND r.purpose = 'import' WHERE e.job_no = j.no
 	ORDER BY r.state = 'stored' DESC, r.state = 'removed' DESC, coalesce(e.sent_at, 0) DESC, e.message_id DESC LIMIT 1)`
 
-const selectImport = `SELECT j.no, j.id, j.id_from, j.state, j.reason, j.started_at, j.ended_at, j.heard_at, (SELECT received_at FROM import_event WHERE inbox_seq = j.no),
+func selectImport(from string) string {
+	return `SELECT j.no, j.id, j.id_from, j.state, j.reason, j.started_at, j.ended_at, j.heard_at, (SELECT received_at FROM import_event WHERE inbox_seq = j.no),
 		coalesce(d.id, 0), coalesce(d.state, ''), coalesce(d.reason, ''), coalesce(d.name, ''), coalesce(d.size, 0), coalesce(d.file, ''), ` + importFileColumns + `
-	FROM import_job j LEFT JOIN download d ON d.id = ` + resultOf + ` LEFT JOIN import_file f ON f.download_id = d.id`
+	FROM ` + from + ` LEFT JOIN download d ON d.id = ` + resultOf + ` LEFT JOIN import_file f ON f.download_id = d.id`
+}
 
 func (i *Import) scan(rows interface{ Scan(...any) error }) error {
 	var started, ended, heard, came sql.NullInt64
@@ -172,40 +173,60 @@ func (i *Import) scan(rows interface{ Scan(...any) error }) error {
 
 // Imports lists the jobs that fit f.
 func (s Snapshot) Imports(ctx context.Context, f ImportFilter) ([]Import, error) {
-	where, args := []string{"1"}, []any{}
-	add := func(clause string, more ...any) { where, args = append(where, clause), append(args, more...) }
+	list, _, err := s.ImportPage(ctx, f)
+	return list, err
+}
+
+// ImportPage lists the jobs that fit f, and says where the list goes on that was not searched to its end.
+func (s Snapshot) ImportPage(ctx context.Context, f ImportFilter) ([]Import, Rest, error) {
+	w := walk{from: "import_job j", id: "j.no", at: "j.heard_at"}
+	var state conditions
+	index := ""
 	switch f.State {
 	case "":
 	case ImportStuck:
-		add("j.state IN ('waiting', 'processing') AND j.heard_at <= ?", millis(f.Now.Add(-ImportStuckAfter)))
+		state.add("j.state IN ('waiting', 'processing') AND j.heard_at <= ?", millis(f.Now.Add(-ImportStuckAfter)))
+		index = " INDEXED BY import_job_open"
 	case ImportOther:
-		add("j.state NOT IN ('waiting', 'processing', 'completed', 'failed', 'expired')")
+		state.add("j.state NOT IN ('waiting', 'processing', 'completed', 'failed', 'expired')")
 	default:
-		add("j.state = ?", f.State)
+		state.add("j.state = ?", f.State)
+		index = " INDEXED BY import_job_state"
+	}
+	switch {
+	case f.Nos != nil:
+		if err := w.along.among("j.no", f.Nos); err != nil {
+			return nil, Rest{}, err
+		}
+		w.tests, w.short = state, true
+	case index != "":
+		w.from += index
+		w.along = state
+	default:
+		w.tests = state
 	}
 	if f.Text != "" {
-		add(`j.id LIKE ? ESCAPE '\'`, "%"+escapeLike(f.Text)+"%")
+		w.tests.add(`j.id LIKE ? ESCAPE '\'`, "%"+escapeLike(f.Text)+"%")
 	}
 	if f.Before > 0 {
-		add("j.no < ?", f.Before)
+		w.along.add("j.no < ?", f.Before)
 	}
-	if f.Nos != nil {
-		nos, err := json.Marshal(f.Nos)
-		if err != nil {
-			return nil, err
-		}
-		add("j.no IN (SELECT value FROM json_each(?))", string(nos))
-	}
-	rows, err := s.QueryContext(ctx, selectImport+` WHERE `+strings.Join(where, " AND ")+` ORDER BY j.no DESC LIMIT ?`, append(args, f.Limit)...)
+	rest, err := s.bound(ctx, &w, f.Reach)
 	if err != nil {
-		return nil, fmt.Errorf("listing imports: %w", err)
+		return nil, rest, err
 	}
-	return collect(rows, func(i *Import) error { return i.scan(rows) })
+	where, args := w.where()
+	rows, err := s.QueryContext(ctx, selectImport(w.source())+` WHERE `+where+` ORDER BY j.no DESC LIMIT ?`, append(args, f.Limit)...)
+	if err != nil {
+		return nil, rest, fmt.Errorf("listing imports: %w", err)
+	}
+	list, err := collect(rows, func(i *Import) error { return i.scan(rows) })
+	return list, rest.after(len(list), f.Limit), err
 }
 
 // Import returns the job with an id, or sql.ErrNoRows.
 func (s Snapshot) Import(ctx context.Context, id string) (i Import, err error) {
-	return i, i.scan(s.QueryRowContext(ctx, selectImport+` WHERE j.id = ?`, id))
+	return i, i.scan(s.QueryRowContext(ctx, selectImport("import_job j")+` WHERE j.id = ?`, id))
 }
 
 // ImportHistory lists what was said of a job, first to last: by when it was sent, what was sent at the same time by its

@@ -110,6 +110,9 @@ func (d *DB) OpenInbox(ctx context.Context, group int) (*Inbox, error) {
 	if err := in.findEnds(ctx); err != nil {
 		return nil, err
 	}
+	d.writer.mu.Lock()
+	d.writer.deliveries = func() int { return len(in.queue) }
+	d.writer.mu.Unlock()
 	go in.run()
 	return in, nil
 }
@@ -216,6 +219,7 @@ func (in *Inbox) commit(group []*delivery, alone bool) {
 		tx.Visible()
 		return nil
 	})
+	in.db.writer.arrived(len(group))
 	if err != nil {
 		in.last, in.lastRepeat = last, lastRepeat
 		if len(group) > 1 && in.db.BrokenBy() == nil {

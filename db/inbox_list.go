@@ -30,13 +30,20 @@ type InboxSearch struct {
 	Before    int64     // only numbers below; 0 = from the top
 	Seqs      []int64   // only these; nil = all
 	Limit     int
+	Reach     int // look at no more than about so many rows, where no text is searched for; 0 = at all
 }
 
 // InboxList lists the messages that fit f. It reads no body: patients are found by what the projector noted.
 func (s Snapshot) InboxList(ctx context.Context, f InboxSearch) ([]InboxRow, error) {
-	hits, args, err := f.hits()
+	list, _, err := s.InboxPage(ctx, f)
+	return list, err
+}
+
+// InboxPage is [Snapshot.InboxList], and says where the list goes on that was not searched to its end.
+func (s Snapshot) InboxPage(ctx context.Context, f InboxSearch) ([]InboxRow, Rest, error) {
+	hits, args, rest, err := s.inboxHits(ctx, f)
 	if err != nil {
-		return nil, err
+		return nil, rest, err
 	}
 	rows, err := s.QueryContext(ctx, `SELECT i.seq, i.message_id, i.request_id, i.type, i.sent_at, i.received_at, i.key_id, i.body_size,
 			1 + (SELECT count(*) FROM inbox_repeat r WHERE r.inbox_seq = i.seq), coalesce(o.status, 'received'), coalesce(o.error, ''),
@@ -48,9 +55,9 @@ func (s Snapshot) InboxList(ctx context.Context, f InboxSearch) ([]InboxRow, err
 			LEFT JOIN patient p ON p.id = n.patient_id
 		ORDER BY i.seq DESC`, append(args, f.Limit)...)
 	if err != nil {
-		return nil, fmt.Errorf("listing the inbox: %w", err)
+		return nil, rest, fmt.Errorf("listing the inbox: %w", err)
 	}
-	return collect(rows, func(r *InboxRow) error {
+	list, err := collect(rows, func(r *InboxRow) error {
 		var sent, received sql.NullInt64
 		err := rows.Scan(&r.Seq, &r.MessageID, &r.RequestID, &r.Type, &sent, &received, &r.KeyID, &r.Size, &r.Deliveries, &r.Status, &r.Error,
 			&r.Patient.ID, &r.Patient.ExternalID, &r.Patient.Name, &r.Patient.BirthDate, &r.Patients)
@@ -58,60 +65,101 @@ func (s Snapshot) InboxList(ctx context.Context, f InboxSearch) ([]InboxRow, err
 		r.SentAt, r.ReceivedAt = instant(sent), instant(received)
 		return err
 	})
+	return list, rest.after(len(list), f.Limit), err
 }
 
 // shortID is how many characters of an id must be there before its beginning is enough to search by: ids begin with a
 // time, and fewer would be half of the inbox.
 const shortID = 6
 
-// hits is a query for the numbers of the messages that fit, newest first, at most Limit for each way to find them.
-func (f InboxSearch) hits() (string, []any, error) {
-	filter, filterArgs, err := f.filter()
+// inboxHits is a query for the numbers of the messages that fit, newest first, at most Limit for each way to find them.
+func (s Snapshot) inboxHits(ctx context.Context, f InboxSearch) (query string, args []any, rest Rest, err error) {
+	if f.Text != "" {
+		query, args, err = s.inboxByText(ctx, f)
+		return query, args, rest, err
+	}
+	w := walk{from: "inbox i", id: "i.seq", at: "i.received_at"}
+	switch {
+	case f.Seqs != nil:
+		w.short = true
+	case f.PatientID != "":
+		w.from, w.id = "inbox_patient d INDEXED BY inbox_patient_of CROSS JOIN inbox i ON i.seq = d.seq", "d.seq"
+		w.along.add("d.patient_id = ?", f.PatientID)
+		f.PatientID = ""
+	case f.RequestID != "":
+		w.from += " INDEXED BY inbox_request"
+		w.along.add("i.request_id <> '' AND i.request_id = ?", f.RequestID)
+		f.RequestID = ""
+	case f.Status == StatusReceived:
+		w.along.add("i.seq > (SELECT coalesce(max(seq), 0) FROM inbox_outcome)")
+		f.Status = ""
+	case f.Status != "" && f.Status != StatusProcessed:
+		w.from, w.id = "inbox_outcome d INDEXED BY inbox_outcome_status CROSS JOIN inbox i ON i.seq = d.seq", "d.seq"
+		w.along.add("d.status = ? AND d.status <> 'processed'", f.Status)
+		f.Status = ""
+	case f.Type != "":
+		w.from += " INDEXED BY inbox_type"
+		w.along.add("i.type = ?", f.Type)
+		f.Type = ""
+	}
+	if f.Before > 0 {
+		w.along.add(w.id+" < ?", f.Before)
+		f.Before = 0
+	}
+	if w.tests, err = f.filter(); err != nil {
+		return "", nil, rest, err
+	}
+	if rest, err = s.bound(ctx, &w, f.Reach); err != nil {
+		return "", nil, rest, err
+	}
+	where, args := w.where()
+	return `SELECT ` + w.id + ` AS seq FROM ` + w.source() + ` WHERE ` + where + ` ORDER BY ` + w.id + ` DESC LIMIT ?`, append(args, f.Limit), rest, nil
+}
+
+// inboxByText is a query for the numbers of the messages that a text means.
+func (s Snapshot) inboxByText(ctx context.Context, f InboxSearch) (string, []any, error) {
+	filter, err := f.filter()
 	if err != nil {
 		return "", nil, err
 	}
 	var parts []string
 	var all []any
-	add := func(from, way, order string, args ...any) {
-		parts = append(parts, `SELECT * FROM (SELECT `+order+` AS seq FROM `+from+` WHERE `+way+filter+` ORDER BY `+order+` DESC LIMIT ?)`)
-		all = append(append(append(all, args...), filterArgs...), f.Limit)
-	}
-	if f.Text == "" {
-		switch {
-		case f.PatientID != "":
-			add(`inbox_patient d CROSS JOIN inbox i ON i.seq = d.seq`, `d.patient_id = ?`, `d.seq`, f.PatientID)
-		case f.Status != "" && f.Status != StatusReceived && (f.Status != StatusProcessed || f.Type == ""):
-			add(`inbox_outcome d CROSS JOIN inbox i ON i.seq = d.seq`, `d.status = ?`, `d.seq`, f.Status)
-		default:
-			add(`inbox i`, `1`, `i.seq`)
-		}
-		return parts[0], all, nil
+	add := func(way string, args ...any) {
+		parts = append(parts, `SELECT * FROM (SELECT i.seq FROM inbox i WHERE `+strings.Join(append([]string{way}, filter.clauses...), " AND ")+` ORDER BY i.seq DESC LIMIT ?)`)
+		all = append(append(append(all, args...), filter.args...), f.Limit)
 	}
 	if len(f.Text) >= shortID {
 		end := f.Text + "\U0010FFFF"
-		add(`inbox i`, `i.seq IN (SELECT seq FROM inbox WHERE message_id >= ? AND message_id < ?)`, `i.seq`, f.Text, end)
-		add(`inbox i`, `i.seq IN (SELECT seq FROM inbox WHERE request_id <> '' AND request_id >= ? AND request_id < ?)`, `i.seq`, f.Text, end)
+		add(`i.seq IN (SELECT seq FROM inbox WHERE message_id >= ? AND message_id < ?)`, f.Text, end)
+		add(`i.seq IN (SELECT seq FROM inbox WHERE request_id <> '' AND request_id >= ? AND request_id < ?)`, f.Text, end)
 	} else {
-		add(`inbox i`, `i.message_id = ?`, `i.seq`, f.Text)
-		add(`inbox i`, `i.seq IN (SELECT seq FROM inbox WHERE message_id >= ? AND message_id < ?)`, `i.seq`, f.Text+idEnd, f.Text+" ")
-		add(`inbox i`, `i.request_id <> '' AND i.request_id = ?`, `i.seq`, f.Text)
+		add(`i.message_id = ?`, f.Text)
+		add(`i.seq IN (SELECT seq FROM inbox WHERE message_id >= ? AND message_id < ?)`, f.Text+idEnd, f.Text+" ")
+		add(`i.request_id <> '' AND i.request_id = ?`, f.Text)
 	}
 	for _, t := range f.TextTypes {
-		add(`inbox i`, `i.type = ?`, `i.seq`, t)
+		add(`i.type = ?`, t)
 	}
-	match, args := wordsMatch("patient_search", f.Text)
-	add(`inbox i`, `i.seq IN (SELECT seq FROM inbox_patient WHERE patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`)))`, `i.seq`, args...)
+	patients, ok, err := s.people(ctx, f.Text)
+	if err != nil {
+		return "", nil, err
+	}
+	if ok {
+		who, err := json.Marshal(patients)
+		if err != nil {
+			return "", nil, err
+		}
+		add(`i.seq IN (SELECT seq FROM inbox_patient INDEXED BY inbox_patient_of WHERE patient_id IN (SELECT value FROM json_each(?)))`, string(who))
+	} else { // so many that the newest rows are among them
+		about, args := aboutPatient("d.patient_id", f.Text)
+		add(`EXISTS (SELECT 1 FROM inbox_patient d WHERE d.seq = i.seq AND `+about+`)`, args...)
+	}
 	return strings.Join(parts, " UNION "), all, nil
 }
 
-// filter is what every hit must fit, as conditions to follow another one.
-func (f InboxSearch) filter() (string, []any, error) {
-	var where strings.Builder
-	var args []any
-	add := func(clause string, more ...any) {
-		where.WriteString(" AND " + clause)
-		args = append(args, more...)
-	}
+// filter is what every hit must fit.
+func (f InboxSearch) filter() (c conditions, err error) {
+	add := c.add
 	if f.Type != "" {
 		add("i.type = ?", f.Type)
 	}
@@ -145,11 +193,11 @@ func (f InboxSearch) filter() (string, []any, error) {
 	if f.Seqs != nil {
 		seqs, err := json.Marshal(f.Seqs)
 		if err != nil {
-			return "", nil, err
+			return c, err
 		}
 		add("i.seq IN (SELECT value FROM json_each(?))", string(seqs))
 	}
-	return where.String(), args, nil
+	return c, nil
 }
 
 // mostTypes bounds how many types a list offers; the sender has about twenty.
@@ -253,7 +301,7 @@ type Became struct {
 
 // becomes are the queries for what a message became. Each has the message's number as ?1 and the columns of [Became].
 var becomes = []string{
-	`SELECT 'notification', CAST(id AS TEXT), patient_id, kind, CAST(state AS TEXT), '' FROM notification WHERE inbox_seq = ?1`,
+	`SELECT 'notification', CAST(id AS TEXT), patient_id, kind, CAST(state AS TEXT), '' FROM notification WHERE ` + ofMessage("?1"),
 	`SELECT 'patient', n.patient_id AS id, n.patient_id AS patient, coalesce(p.name, ''), iif(p.id IS NULL, 'unknown', 'known'), '' FROM inbox_patient n LEFT JOIN patient p ON p.id = n.patient_id WHERE n.seq = ?1`,
 	`SELECT 'file', CAST(id AS TEXT), patient_id, name, state, reason FROM download WHERE inbox_seq = ?1`,
 	`SELECT 'message', CAST(id AS TEXT), patient_id, subject, '', '' FROM mail WHERE id = ?1 AND box = 'in'`,
@@ -271,19 +319,6 @@ func (s Snapshot) Became(ctx context.Context, seq int64, limit int) ([]Became, e
 	return collect(rows, func(b *Became) error {
 		return rows.Scan(&b.Kind, &b.ID, &b.PatientID, &b.What, &b.State, &b.Reason)
 	})
-}
-
-// SaveInboxPatients notes whom a message names, in place of what was noted before.
-func (tx *Tx) SaveInboxPatients(ctx context.Context, seq int64, patients []string) error {
-	if _, err := tx.exec(ctx, `DELETE FROM inbox_patient WHERE seq = ?`, seq); err != nil {
-		return fmt.Errorf("noting whom a message names: %w", err)
-	}
-	for _, id := range patients {
-		if _, err := tx.exec(ctx, `INSERT INTO inbox_patient (seq, patient_id) VALUES (?, ?) ON CONFLICT DO NOTHING`, seq, id); err != nil {
-			return fmt.Errorf("noting whom a message names: %w", err)
-		}
-	}
-	return nil
 }
 
 // Rejection is how many requests were refused for a reason in one hour.

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
 )
 
 // MailFilter narrows the list of messages. Rows come newest arrival first.
@@ -19,6 +19,7 @@ type MailFilter struct {
 	Before    int64       // only ids below; 0 = from the top
 	IDs       []int64     // only these; nil = all
 	Limit     int
+	Reach     int // look at no more than about so many rows; 0 = at all
 }
 
 // mailStart is how much of a text a list shows, in characters.
@@ -63,51 +64,145 @@ func (m *Mail) scan(rows interface{ Scan(...any) error }) error {
 
 // MailList lists the messages that fit f, with the beginning of their text.
 func (s Snapshot) MailList(ctx context.Context, f MailFilter) ([]Mail, error) {
-	box := "m.box = ?"
-	if f.Unmatched || f.Holder != 0 { // these are few, and have an index of their own
-		box = "+m.box = ?"
+	list, _, err := s.MailPage(ctx, f)
+	return list, err
+}
+
+// MailPage lists the messages that fit f, with the beginning of their text, and says where the list goes on that was not
+// searched to its end.
+func (s Snapshot) MailPage(ctx context.Context, f MailFilter) ([]Mail, Rest, error) {
+	w, err := s.mailWalk(ctx, f)
+	if err != nil {
+		return nil, Rest{}, err
 	}
-	where, args := []string{box}, []any{f.Box}
-	add := func(clause string, more ...any) { where, args = append(where, clause), append(args, more...) }
-	if len(f.States) > 0 {
-		add("m.state IN (?" + strings.Repeat(", ?", len(f.States)-1) + ")")
-		for _, state := range f.States {
-			args = append(args, state)
+	rest, err := s.bound(ctx, &w, f.Reach)
+	if err != nil {
+		return nil, rest, err
+	}
+	where, args := w.where()
+	list, err := s.mail(ctx, w.source(), where+` ORDER BY m.id DESC LIMIT ?`, append(args, f.Limit)...)
+	return list, rest.after(len(list), f.Limit), err
+}
+
+// mailWalk chooses the index that f is answered by. What it does not answer is tested row by row.
+func (s Snapshot) mailWalk(ctx context.Context, f MailFilter) (walk, error) {
+	w := walk{from: "mail m", id: "m.id", at: "m.received_at"}
+	var state, fate, holder, unmatched conditions
+	states := slices.Sorted(slices.Values(f.States))
+	open := slices.Equal(states, []MailState{MailNew, MailRead, MailAssigned})
+	switch {
+	case open:
+		state.add("m.state < 3")
+	case len(states) > 0:
+		if err := state.among("m.state", states); err != nil {
+			return w, err
 		}
 	}
 	switch f.Fate {
 	case "":
 	case "other":
-		add("m.status NOT IN ('completed', 'failed')")
+		fate.add("m.status NOT IN ('completed', 'failed')")
 	default:
-		add("m.status = ?", f.Fate)
+		fate.add("m.status = ?", f.Fate)
 	}
 	if f.Unmatched {
-		add("m.patient_id = ''")
+		unmatched.add("m.patient_id = ''")
 	}
 	if f.Holder != 0 {
-		add("m.holder = ?", f.Holder)
+		holder.add("m.holder = ?", f.Holder)
 	}
-	if f.Text != "" {
-		of, ofArgs := wordsMatch("patient_search", f.Text)
-		in, inArgs := wordsMatch("mail_search", f.Text)
-		add("(m.id IN ("+in+") OR m.patient_id IN (SELECT id FROM patient WHERE no IN ("+of+")))", append(inArgs, ofArgs...)...)
+	test := func(all ...conditions) {
+		for _, c := range all {
+			w.tests.clauses, w.tests.args = append(w.tests.clauses, c.clauses...), append(w.tests.args, c.args...)
+		}
+	}
+	along := func(index string, c conditions) {
+		w.from += " INDEXED BY " + index
+		w.along = c
+	}
+	var ids, about conditions
+	switch {
+	case f.IDs != nil:
+		if err := ids.among("m.id", f.IDs); err != nil {
+			return w, err
+		}
+	case f.Text != "":
+		var err error
+		if ids, err = s.mailByText(ctx, f.Text); err != nil {
+			return w, err
+		}
+	}
+	if f.Text != "" && (f.IDs != nil || len(ids.clauses) == 0) {
+		of, ofArgs := aboutPatient("m.patient_id", f.Text)
+		in, inArgs := holdsWords("mail_search", "m.id", f.Text)
+		about.add("("+in+" OR "+of+")", append(inArgs, ofArgs...)...)
+	}
+	var box conditions
+	box.add("m.box = ?", f.Box)
+	switch {
+	case len(ids.clauses) > 0:
+		w.along, w.short = ids, true
+		test(box, state, fate, holder, unmatched, about)
+	case f.Holder != 0:
+		along("mail_holder", holder)
+		test(box, state, fate, unmatched, about)
+	case f.Unmatched:
+		box.add("m.patient_id = ''")
+		along("mail_unmatched", box)
+		test(state, fate, about)
+	case open:
+		box.add("m.state < 3")
+		along("mail_open", box)
+		test(fate, about)
+	case len(states) == 1:
+		box.add("m.state = ?", states[0])
+		along("mail_state", box)
+		test(fate, about)
+	case f.Fate != "" && f.Fate != "other" && f.Box == Outbound:
+		w.from += " INDEXED BY mail_fate"
+		w.along.add("m.box = 'out' AND m.status = ?", f.Fate)
+		test(state, about)
+	default:
+		along("mail_list", box)
+		test(state, fate, about)
 	}
 	if f.Before > 0 {
-		add("m.id < ?", f.Before)
+		w.along.add("m.id < ?", f.Before)
 	}
-	if f.IDs != nil {
-		ids, err := json.Marshal(f.IDs)
-		if err != nil {
-			return nil, err
-		}
-		add("m.id IN (SELECT value FROM json_each(?))", string(ids))
-	}
-	return s.mail(ctx, strings.Join(where, " AND ")+` ORDER BY m.id DESC LIMIT ?`, append(args, f.Limit)...)
+	return w, nil
 }
 
-func (s Snapshot) mail(ctx context.Context, where string, args ...any) ([]Mail, error) {
-	rows, err := s.QueryContext(ctx, `SELECT `+mailColumns("substr(m.text, 1, "+mailStart+")")+` FROM mail m`+mailJoins+` WHERE `+where, args...)
+// mailByText are the messages that a text means, where they and the patients it means are few; else none.
+func (s Snapshot) mailByText(ctx context.Context, text string) (conditions, error) {
+	var ids conditions
+	patients, ok, err := s.people(ctx, text)
+	if err != nil || !ok {
+		return ids, err
+	}
+	in, args := wordsMatch("mail_search", text)
+	//nolint:sqlclosecheck // collect closes them
+	rows, err := s.QueryContext(ctx, in+" LIMIT ?", append(args, few*few)...)
+	if err != nil {
+		return ids, fmt.Errorf("looking for messages: %w", err)
+	}
+	hits, err := collect(rows, func(id *int64) error { return rows.Scan(id) })
+	if err != nil || len(hits) == few*few {
+		return ids, err
+	}
+	who, err := json.Marshal(patients)
+	if err != nil {
+		return ids, err
+	}
+	what, err := json.Marshal(append([]int64{}, hits...))
+	if err != nil {
+		return ids, err
+	}
+	ids.add("m.id IN (SELECT value FROM json_each(?) UNION SELECT id FROM mail WHERE patient_id IN (SELECT value FROM json_each(?)))", string(what), string(who))
+	return ids, nil
+}
+
+func (s Snapshot) mail(ctx context.Context, from, where string, args ...any) ([]Mail, error) {
+	rows, err := s.QueryContext(ctx, `SELECT `+mailColumns("substr(m.text, 1, "+mailStart+")")+` FROM `+from+mailJoins+` WHERE `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}
@@ -123,7 +218,7 @@ func (s Snapshot) Mail(ctx context.Context, id int64, box Box) (Mail, error) {
 
 // MailOf lists the messages of a patient, in and out, newest arrival first.
 func (s Snapshot) MailOf(ctx context.Context, patientID string, limit int) ([]Mail, error) {
-	return s.mail(ctx, `m.patient_id = ? ORDER BY m.id DESC LIMIT ?`, patientID, limit)
+	return s.mail(ctx, "mail m INDEXED BY mail_patient", `m.patient_id = ? ORDER BY m.id DESC LIMIT ?`, patientID, limit)
 }
 
 // MailThread lists the other messages of m's conversation, newest arrival first: those about the same patient with the
@@ -132,7 +227,7 @@ func (s Snapshot) MailThread(ctx context.Context, m Mail, thread string, limit i
 	if m.PatientID == "" {
 		thread = ""
 	}
-	return s.mail(ctx, `m.id <> ?1 AND m.id IN (
+	return s.mail(ctx, "mail m", `m.id <> ?1 AND m.id IN (
 			SELECT id FROM mail WHERE patient_id = ?2 AND thread = ?3 AND ?2 <> '' AND patient_id <> '' AND thread <> '' AND ?3 <> ''
 			UNION ALL SELECT id FROM mail WHERE sender_id = ?4 AND sender_id <> '' AND patient_id = ?2
 			UNION ALL SELECT id FROM mail WHERE reply_to = ?5 AND reply_to <> '' AND patient_id = ?2)

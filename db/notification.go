@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +34,11 @@ func NotificationID(seq int64, item int) (int64, error) {
 		return 0, fmt.Errorf("the message names more than %d patients", perMessage)
 	}
 	return seq*perMessage + int64(item), nil
+}
+
+// ofMessage is a condition that a notification is of the message with that number.
+func ofMessage(seq string) string {
+	return fmt.Sprintf("notification.id >= %s * %d AND notification.id < (%[1]s + 1) * %[2]d", seq, perMessage)
 }
 
 // Notification is one thing that happened to one patient. Times that were not sent are zero.
@@ -76,10 +83,7 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 	if err != nil {
 		return err
 	}
-	var twin sql.NullInt64
-	err = tx.row(ctx, `SELECT min(id) FROM notification WHERE patient_id = ? AND kind = ? AND event_at = ? AND NOT event_from_record
-		AND source_sent_at IS ? AND moves = ? AND id < ?`,
-		n.PatientID, n.Kind, millis(n.EventAt), millis(n.SourceSentAt), string(moves), n.ID).Scan(&twin)
+	twin, later, err := tx.twins(ctx, n, string(moves))
 	if err != nil {
 		return fmt.Errorf("looking for a twin: %w", err)
 	}
@@ -95,27 +99,46 @@ func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
 		ON CONFLICT (id) DO UPDATE SET kind = ?3, patient_id = ?4, event_at = ?6, sent_at = ?7, source_sent_at = ?8, admit_at = ?10, discharge_at = ?11,
 			moves = ?12, facility = iif(?13 = '', facility, ?13), twin_of = ?14, test = ?15, event_day = ?16, event_from_record = 0`,
 		n.ID, n.InboxSeq, n.Kind, n.PatientID, n.MessageID, millis(n.EventAt), millis(n.SentAt), millis(n.SourceSentAt), millis(n.ReceivedAt),
-		millis(n.AdmitAt), millis(n.DischargeAt), string(moves), n.Facility, twin.Int64, n.Test, n.EventDay)
+		millis(n.AdmitAt), millis(n.DischargeAt), string(moves), n.Facility, twin, n.Test, n.EventDay)
 	if err != nil {
 		return fmt.Errorf("adding a notification: %w", err)
 	}
-	// Where its message was read later than those behind it, they are its twins.
-	//nolint:sqlclosecheck // collect closes them
-	rows, err := tx.query(ctx, `UPDATE notification SET twin_of = ?6 WHERE patient_id = ?1 AND kind = ?2 AND event_at = ?3 AND NOT event_from_record
-		AND source_sent_at IS ?4 AND moves = ?5 AND id > ?6 AND (twin_of = 0 OR twin_of > ?6) RETURNING id`, n.PatientID, n.Kind, millis(n.EventAt), millis(n.SourceSentAt), string(moves), n.ID)
-	if err != nil {
-		return fmt.Errorf("looking for twins: %w", err)
+	for _, id := range later { // its message was read later than those behind it
+		if _, err := tx.exec(ctx, `UPDATE notification SET twin_of = ? WHERE id = ?`, n.ID, id); err != nil {
+			return fmt.Errorf("pointing at a twin: %w", err)
+		}
 	}
-	twins, err := collect(rows, func(id *int64) error { return rows.Scan(id) })
-	if err != nil {
-		return fmt.Errorf("looking for twins: %w", err)
-	}
-	for _, id := range append(twins, n.ID) {
+	for _, id := range append(later, n.ID) {
 		if err := tx.changed(ctx, n.PatientID, id); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// twins are the notifications of the same event: the first before n, 0 where there is none, and those behind it that
+// should point at n.
+func (tx *Tx) twins(ctx context.Context, n Notification, moves string) (before int64, later []int64, err error) {
+	if n.EventAt.IsZero() {
+		return 0, nil, nil
+	}
+	type twin struct{ id, of int64 }
+	//nolint:sqlclosecheck // collect closes them
+	rows, err := tx.query(ctx, `SELECT id, twin_of FROM notification INDEXED BY notification_timeline WHERE patient_id = ?1 AND happened_at = ?2 AND event_at = ?2 AND kind = ?3
+		AND NOT event_from_record AND source_sent_at IS ?4 AND moves = ?5 AND id <> ?6 ORDER BY id`, n.PatientID, millis(n.EventAt), n.Kind, millis(n.SourceSentAt), moves, n.ID)
+	if err != nil {
+		return 0, nil, err
+	}
+	list, err := collect(rows, func(t *twin) error { return rows.Scan(&t.id, &t.of) })
+	for _, t := range list {
+		switch {
+		case t.id < n.ID && before == 0:
+			before = t.id
+		case t.id > n.ID && (t.of == 0 || t.of > n.ID):
+			later = append(later, t.id)
+		}
+	}
+	return before, later, err
 }
 
 // SaveRecordTime dates a notification whose event has no time by what its record says. The change is numbered by
@@ -139,6 +162,10 @@ func (tx *Tx) SaveRecordTime(ctx context.Context, id int64, f care.Facts) error 
 
 // saveFacility takes the name of a facility among those that can be found.
 func (tx *Tx) saveFacility(ctx context.Context, name string) error {
+	if tx.writer.facilities[name] {
+		return nil
+	}
+	tx.writer.facilities[name] = true
 	result, err := tx.exec(ctx, `INSERT INTO facility (name) VALUES (?) ON CONFLICT DO NOTHING`, name)
 	if err != nil {
 		return fmt.Errorf("saving a facility: %w", err)
@@ -152,7 +179,7 @@ func (tx *Tx) saveFacility(ctx context.Context, name string) error {
 // CountDeliveries brings the number of deliveries on the notifications of a message up to date.
 func (tx *Tx) CountDeliveries(ctx context.Context, inboxSeq int64) error {
 	rows, err := tx.query(ctx, `UPDATE notification SET deliveries = 1 + (SELECT count(*) FROM inbox_repeat WHERE inbox_seq = ?1)
-		WHERE inbox_seq = ?1 RETURNING id, patient_id`, inboxSeq)
+		WHERE `+ofMessage("?1")+` RETURNING id, patient_id`, inboxSeq)
 	if err != nil {
 		return fmt.Errorf("counting deliveries: %w", err)
 	}
@@ -197,14 +224,14 @@ func (tx *Tx) MarkNotification(ctx context.Context, id, userID int64, to State) 
 
 // NotificationFilter narrows the feed. Rows come newest arrival first, so that a late notice is never hidden.
 type NotificationFilter struct {
-	Kind      care.Kind // "" = all
-	States    []State   // empty = all
-	Text      string    // part of a patient's name or id, or of a facility
-	Exchange  string    // code of the exchange that its record comes from, or [ExchangeNotSent]; "" = all
-	PatientID string    // "" = all
-	Before    int64     // only ids below; 0 = from the top
-	IDs       []int64   // only these; nil = all
-	Limit     int
+	Kind     care.Kind // "" = all
+	States   []State   // empty = all
+	Text     string    // part of a patient's name or id, or of a facility
+	Exchange string    // code of the exchange that its record comes from, or [ExchangeNotSent]; "" = all
+	Before   int64     // only ids below; 0 = from the top
+	IDs      []int64   // only these; nil = all
+	Limit    int
+	Reach    int // look at no more than about so many rows; 0 = at all
 }
 
 const notificationColumns = `n.id, n.inbox_seq, n.kind, n.patient_id, n.message_id, n.event_at, n.sent_at, n.source_sent_at, n.received_at,
@@ -220,59 +247,188 @@ const notificationJoins = ` LEFT JOIN patient p ON p.id = n.patient_id
 
 // Notifications lists the notifications that fit f.
 func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]Notification, error) {
-	query, args, err := f.query()
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("listing notifications: %w", err)
-	}
-	return collect(rows, func(n *Notification) error { return n.scan(rows) })
+	list, _, err := s.NotificationPage(ctx, f)
+	return list, err
 }
 
-func (f NotificationFilter) query() (string, []any, error) {
-	where, args := []string{"1"}, []any{}
-	add := func(clause string, more ...any) { where, args = append(where, clause), append(args, more...) }
-	if f.Kind != "" {
-		add("n.kind = ?", f.Kind)
+// NotificationPage lists the notifications that fit f, and says where the list goes on that was not searched to its end.
+func (s Snapshot) NotificationPage(ctx context.Context, f NotificationFilter) ([]Notification, Rest, error) {
+	w, err := s.feed(ctx, f)
+	if err != nil {
+		return nil, Rest{}, err
 	}
-	if len(f.States) > 0 {
-		add("n.state IN (?" + strings.Repeat(", ?", len(f.States)-1) + ")")
-		for _, state := range f.States {
-			args = append(args, state)
+	rest, err := s.bound(ctx, &w, f.Reach)
+	if err != nil {
+		return nil, rest, err
+	}
+	where, args := w.where()
+	rows, err := s.QueryContext(ctx, `SELECT `+notificationColumns+` FROM `+w.source()+notificationJoins+` WHERE `+where+` ORDER BY n.id DESC LIMIT ?`, append(args, f.Limit)...)
+	if err != nil {
+		return nil, rest, fmt.Errorf("listing notifications: %w", err)
+	}
+	list, err := collect(rows, func(n *Notification) error { return n.scan(rows) })
+	return list, rest.after(len(list), f.Limit), err
+}
+
+// feed chooses the index that f is answered by. What it does not answer is tested row by row.
+func (s Snapshot) feed(ctx context.Context, f NotificationFilter) (walk, error) {
+	w := walk{from: "notification n", id: "n.id", at: "n.received_at"}
+	state := slices.Sorted(slices.Values(f.States))
+	open := slices.Equal(state, []State{New, Seen})
+	along := func(index string, clause string, args ...any) {
+		w.from += " INDEXED BY " + index
+		w.along.add(clause, args...)
+	}
+	byState := "" // the index by state, where nothing else is chosen
+	switch {
+	case len(state) == 0:
+	case open:
+		byState = "notification_open"
+		w.tests.add("n.state < 2")
+	case slices.Equal(state, []State{New}):
+		byState = "notification_new"
+		w.tests.add("n.state = 0")
+	case slices.Equal(state, []State{Done}):
+		byState = "notification_done"
+		w.tests.add("n.state = 2")
+	default:
+		if err := w.tests.among("n.state", state); err != nil {
+			return w, err
 		}
 	}
-	if f.PatientID != "" {
-		add("n.patient_id = ?", f.PatientID)
-	}
-	if f.Text != "" {
-		match, more := wordsMatch("patient_search", f.Text)
-		add(`(n.patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`))
-			OR n.facility IN (SELECT name FROM facility WHERE name LIKE ? ESCAPE '\'))`, append(more, "%"+escapeLike(f.Text)+"%")...)
-	}
-	from := "notification n" // an exchange can be rare: without its index a page of it reads the whole table
-	switch f.Exchange {
-	case "":
-	case ExchangeNotSent:
-		from += " INDEXED BY notification_exchange_not_sent"
-		add(exchangeNotSent)
-	default:
-		from += " INDEXED BY notification_exchange"
-		add("n.exchange = ? AND n.exchange <> ''", f.Exchange)
+	alongState := func() { // the test is the index's own
+		if byState != "" {
+			along(byState, w.tests.clauses[0])
+			w.tests = conditions{}
+		}
 	}
 	if f.Before > 0 {
-		add("n.id < ?", f.Before)
+		w.along.add("n.id < ?", f.Before)
+	}
+	exchange := func(c *conditions) {
+		switch f.Exchange {
+		case "":
+		case ExchangeNotSent:
+			c.add(exchangeNotSent)
+		default:
+			c.add("n.exchange = ? AND n.exchange <> ''", f.Exchange) // as the indexes have it
+		}
+	}
+	kind := func(c *conditions) {
+		if f.Kind != "" {
+			c.add("n.kind = ?", f.Kind)
+		}
 	}
 	if f.IDs != nil {
-		ids, err := json.Marshal(f.IDs)
-		if err != nil {
-			return "", nil, err
+		if err := w.along.among("n.id", f.IDs); err != nil {
+			return w, err
 		}
-		add("n.id IN (SELECT value FROM json_each(?))", string(ids))
+		w.short = true
+		exchange(&w.tests)
+		kind(&w.tests)
+		if f.Text != "" {
+			text, args := feedText(f.Text)
+			w.tests.add(text, args...)
+		}
+		return w, nil
 	}
-	return `SELECT ` + notificationColumns + ` FROM ` + from + notificationJoins +
-		` WHERE ` + strings.Join(where, " AND ") + ` ORDER BY n.id DESC LIMIT ?`, append(args, f.Limit), nil
+	if f.Text != "" {
+		chosen, err := s.feedByText(ctx, &w, f)
+		if err != nil {
+			return w, err
+		}
+		if chosen {
+			exchange(&w.tests)
+			kind(&w.tests)
+			return w, nil
+		}
+	}
+	switch {
+	case f.Exchange != "":
+		var c conditions
+		exchange(&c)
+		index := "notification_exchange"
+		switch {
+		case f.Exchange == ExchangeNotSent:
+			index = "notification_exchange_not_sent"
+		case open:
+			index = "notification_open_exchange"
+			c.add("n.state < 2")
+			w.tests = conditions{}
+		}
+		along(index, strings.Join(c.clauses, " AND "), c.args...)
+		kind(&w.tests)
+	case f.Kind != "":
+		index, clause := "notification_kind", "n.kind = ?"
+		if open {
+			index, clause = "notification_open_kind", "n.kind = ? AND n.state < 2"
+			w.tests = conditions{}
+		}
+		along(index, clause, f.Kind)
+	default:
+		alongState()
+	}
+	if f.Text != "" {
+		text, args := feedText(f.Text)
+		w.tests.add(text, args...)
+	}
+	return w, nil
+}
+
+// feedText is a condition that a row's patient or facility is meant by text.
+func feedText(text string) (string, []any) {
+	about, args := aboutPatient("n.patient_id", text)
+	return "(" + about + ` OR n.facility LIKE ? ESCAPE '\')`, append(args, "%"+escapeLike(text)+"%")
+}
+
+// feedByText goes along the patients and facilities that the text means, where they are few. It says whether they are.
+func (s Snapshot) feedByText(ctx context.Context, w *walk, f NotificationFilter) (bool, error) {
+	patients, ok, err := s.people(ctx, f.Text)
+	if err != nil || !ok {
+		return false, err
+	}
+	//nolint:sqlclosecheck // collect closes them
+	rows, err := s.QueryContext(ctx, `SELECT name FROM facility WHERE name LIKE ? ESCAPE '\' LIMIT ?`, "%"+escapeLike(f.Text)+"%", few+1)
+	if err != nil {
+		return false, fmt.Errorf("looking for facilities: %w", err)
+	}
+	facilities, err := collect(rows, func(name *string) error { return rows.Scan(name) })
+	if err != nil || len(facilities) > few {
+		return false, err
+	}
+	who, err := json.Marshal(patients)
+	if err != nil {
+		return false, err
+	}
+	if len(facilities) == 0 {
+		w.short = true
+		w.from += " INDEXED BY notification_timeline"
+		w.along.add("n.patient_id IN (SELECT value FROM json_each(?))", string(who))
+		return true, nil
+	}
+	where, err := json.Marshal(facilities)
+	if err != nil {
+		return false, err
+	}
+	// A facility can have very many: they are searched back to where the one with the most rows stops.
+	before := f.Before
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	var from sql.NullInt64
+	if f.Reach > 0 {
+		err = s.QueryRowContext(ctx, `SELECT max(at) FROM (SELECT (SELECT n.id FROM notification n INDEXED BY notification_facility
+		WHERE n.facility = j.value AND n.facility <> '' AND n.id < ? ORDER BY n.id DESC LIMIT 1 OFFSET ?) AS at FROM json_each(?) j)`,
+			before, max(f.Reach/len(facilities), f.Limit)-1, string(where)).Scan(&from)
+		if err != nil {
+			return false, fmt.Errorf("bounding a search: %w", err)
+		}
+	}
+	w.along.add(`n.id IN (SELECT p.id FROM notification p INDEXED BY notification_timeline WHERE p.patient_id IN (SELECT value FROM json_each(?))
+		UNION SELECT l.id FROM notification l INDEXED BY notification_facility WHERE l.facility IN (SELECT value FROM json_each(?)) AND l.facility <> '' AND l.id >= ? AND l.id < ?)`,
+		string(who), string(where), from.Int64, before)
+	w.short, w.floor = true, from.Int64
+	return true, nil
 }
 
 func (n *Notification) scan(rows *sql.Rows) error {
@@ -315,13 +471,12 @@ func (n Notification) TimelineKey() TimelineKey {
 
 // Timeline lists a patient's notifications, the one that happened last first.
 func (s Snapshot) Timeline(ctx context.Context, patientID string, before TimelineKey, limit int) ([]Notification, error) {
-	const at = "coalesce(n.event_at, n.sent_at, n.received_at)"
 	where, args := "n.patient_id = ?", []any{patientID}
 	if before != (TimelineKey{}) {
-		where, args = where+" AND ("+at+", n.id) < (?, ?)", append(args, before.At, before.ID)
+		where, args = where+" AND (n.happened_at, n.id) < (?, ?)", append(args, before.At, before.ID)
 	}
-	rows, err := s.QueryContext(ctx, `SELECT `+notificationColumns+` FROM notification n`+notificationJoins+
-		` WHERE `+where+` ORDER BY `+at+` DESC, n.id DESC LIMIT ?`, append(args, limit)...)
+	rows, err := s.QueryContext(ctx, `SELECT `+notificationColumns+` FROM notification n INDEXED BY notification_timeline`+notificationJoins+
+		` WHERE `+where+` ORDER BY n.happened_at DESC, n.id DESC LIMIT ?`, append(args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("listing a timeline: %w", err)
 	}

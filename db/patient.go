@@ -42,38 +42,74 @@ type PatientStatement struct {
 }
 
 // SavePatient takes a statement into the chart. Where it changes what rows show of a patient who is known already, they
-// count as changed.
+// count as changed. Most statements change nothing but the time of the last event, and that only is written.
 func (tx *Tx) SavePatient(ctx context.Context, p PatientStatement) error {
-	at := p.EventAt.UnixMilli()
-	of := fmt.Sprintf("%020d %s", max(p.SentAt.UnixMilli(), 0), p.MessageID)
-	_, err := tx.exec(ctx, `INSERT INTO patient (id, external_id, external_id_of, first_event_at, last_event_at, last_event_day)
-		VALUES (?1, ?2, iif(?2 = '', '', ?3), ?4, ?4, ?5)
-		ON CONFLICT (id) DO UPDATE SET
-			first_event_at = min(first_event_at, excluded.first_event_at),
-			last_event_day = iif(excluded.last_event_at = last_event_at, max(last_event_day, ?5), iif(excluded.last_event_at > last_event_at, ?5, last_event_day)),
-			last_event_at = max(last_event_at, excluded.last_event_at),
-			external_id = iif(excluded.external_id_of > external_id_of, excluded.external_id, external_id),
-			external_id_of = max(external_id_of, excluded.external_id_of)`, p.ID, p.ExternalID, of, at, p.EventDay)
+	fresh, renamed, err := tx.upsertPatient(ctx, p)
 	if err != nil {
 		return fmt.Errorf("saving a patient: %w", err)
 	}
 	for _, a := range p.Aliases {
-		if _, err := tx.exec(ctx, `INSERT INTO patient_alias (patient_id, system, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, p.ID, a.System, a.Value); err != nil {
+		result, err := tx.exec(ctx, `INSERT INTO patient_alias (patient_id, system, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, p.ID, a.System, a.Value)
+		if err != nil {
 			return fmt.Errorf("saving a patient's ids: %w", err)
 		}
+		if n, err := result.RowsAffected(); err != nil || n > 0 {
+			renamed = true
+		}
 	}
-	var corrected bool
-	if err := tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM correction WHERE patient_id = ?)`, p.ID).Scan(&corrected); err != nil {
-		return fmt.Errorf("looking for corrections: %w", err)
+	if fresh { // a rebuild makes the patient anew, and a person's word is not in the inbox
+		var corrected bool
+		if err := tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM correction WHERE patient_id = ?)`, p.ID).Scan(&corrected); err != nil {
+			return fmt.Errorf("looking for corrections: %w", err)
+		}
+		if corrected {
+			return tx.settleIdentity(ctx, p.ID)
+		}
 	}
-	if corrected { // a rebuild makes the patient anew, and a person's word is not in the inbox
-		return tx.settleIdentity(ctx, p.ID)
+	if !fresh && !renamed {
+		return nil
 	}
 	changed, err := tx.indexPatient(ctx, p.ID)
 	if err != nil || !changed {
 		return err
 	}
 	return tx.changedPatient(ctx, p.ID)
+}
+
+// upsertPatient writes what a statement changes, and says whether the patient is new, and whether the practice's id of
+// them is another one now.
+func (tx *Tx) upsertPatient(ctx context.Context, p PatientStatement) (fresh, renamed bool, err error) {
+	at, of := p.EventAt.UnixMilli(), ""
+	if p.ExternalID != "" {
+		of = fmt.Sprintf("%020d %s", max(p.SentAt.UnixMilli(), 0), p.MessageID)
+	}
+	var no, first, last int64
+	var externalOf string
+	var lastDay bool
+	err = tx.row(ctx, `SELECT no, external_id_of, first_event_at, last_event_at, last_event_day FROM patient WHERE id = ?`, p.ID).Scan(&no, &externalOf, &first, &last, &lastDay)
+	if errors.Is(err, sql.ErrNoRows) {
+		_, err = tx.exec(ctx, `INSERT INTO patient (id, external_id, external_id_of, first_event_at, last_event_at, last_event_day) VALUES (?1, ?2, ?3, ?4, ?4, ?5)`,
+			p.ID, p.ExternalID, of, at, p.EventDay)
+		return true, false, err
+	}
+	if err != nil {
+		return false, false, err
+	}
+	if at > last || at == last && p.EventDay && !lastDay {
+		if _, err := tx.exec(ctx, `UPDATE patient SET last_event_at = ?, last_event_day = ? WHERE no = ?`, at, p.EventDay, no); err != nil {
+			return false, false, err
+		}
+	}
+	if at < first {
+		if _, err := tx.exec(ctx, `UPDATE patient SET first_event_at = ? WHERE no = ?`, at, no); err != nil {
+			return false, false, err
+		}
+	}
+	if of <= externalOf {
+		return false, false, nil
+	}
+	_, err = tx.exec(ctx, `UPDATE patient SET external_id = ?, external_id_of = ? WHERE no = ?`, p.ExternalID, of, no)
+	return false, true, err
 }
 
 // indexPatient brings the words a patient is found by up to date, and writes only where they changed. It says whether
@@ -143,7 +179,7 @@ var sources = func() string {
 		WHERE message_id = (SELECT substr(external_id_of, 22) FROM patient WHERE id = ?1 AND external_id <> '')`}
 	for _, field := range []string{"name", "birth_date", "sex", "phone", "deceased"} {
 		parts = append(parts, `SELECT '`+field+`', type, coalesce(sent_at, received_at),
-			coalesce((SELECT exchange FROM notification WHERE inbox_seq = inbox.seq AND patient_id = ?1 LIMIT 1), '') FROM inbox
+			coalesce((SELECT exchange FROM notification WHERE `+ofMessage("inbox.seq")+` AND patient_id = ?1 LIMIT 1), '') FROM inbox
 			WHERE seq = (SELECT inbox_seq FROM patient_statement WHERE patient_id = ?1 AND `+field+` <> '' ORDER BY sent DESC LIMIT 1)`)
 	}
 	return strings.Join(parts, " UNION ALL ")
@@ -196,6 +232,7 @@ type PatientFilter struct {
 	Text   string // part of a name or of any id; "" = everyone
 	Before PatientKey
 	Limit  int
+	Reach  int // look at no more than about so many patients; 0 = at all
 }
 
 // PatientKey is a patient's place in the list: last event first.
@@ -209,20 +246,65 @@ func (p Patient) Key() PatientKey { return PatientKey{LastEvent: p.LastEvent.Uni
 
 // Patients lists patients, the one with the latest event first.
 func (s Snapshot) Patients(ctx context.Context, f PatientFilter) ([]Patient, error) {
-	where, args := []string{"1"}, []any{}
-	if f.Text != "" {
-		clause, more := wordsMatch("patient_search", f.Text)
-		where, args = append(where, "p.no IN ("+clause+")"), append(args, more...)
-	}
+	list, _, err := s.PatientPage(ctx, f)
+	return list, err
+}
+
+// PatientPage lists patients, the one with the latest event first. Where more than a few fit, they are looked for among
+// those with the latest events, and rest says how far back.
+func (s Snapshot) PatientPage(ctx context.Context, f PatientFilter) (list []Patient, rest PatientKey, err error) {
+	from, along, tests := "patient p INDEXED BY patient_recent", conditions{}, conditions{}
 	if f.Before != (PatientKey{}) {
-		where, args = append(where, "(p.last_event_at, p.no) < (?, ?)"), append(args, f.Before.LastEvent, f.Before.No)
+		along.add("(p.last_event_at, p.no) < (?, ?)", f.Before.LastEvent, f.Before.No)
 	}
-	rows, err := s.QueryContext(ctx, `SELECT `+patientColumns+` FROM patient p WHERE `+strings.Join(where, " AND ")+
-		` ORDER BY p.last_event_at DESC, p.no DESC LIMIT ?`, append(args, f.Limit)...)
+	if f.Text != "" {
+		ids, ok, err := s.people(ctx, f.Text)
+		switch {
+		case err != nil:
+			return nil, rest, err
+		case ok:
+			from = "patient p"
+			if err := along.among("p.id", ids); err != nil {
+				return nil, rest, err
+			}
+		default:
+			holds, args := holdsWords("patient_search", "p.no", f.Text)
+			tests.add(holds, args...)
+			if rest, err = s.reachPatients(ctx, along, f.Reach); err != nil {
+				return nil, rest, err
+			}
+			if rest != (PatientKey{}) {
+				tests.add("(p.last_event_at, p.no) >= (?, ?)", rest.LastEvent, rest.No)
+			}
+		}
+	}
+	where, args := walk{along: along, tests: tests}.where()
+	rows, err := s.QueryContext(ctx, `SELECT `+patientColumns+` FROM `+from+` WHERE `+where+` ORDER BY p.last_event_at DESC, p.no DESC LIMIT ?`, append(args, f.Limit)...)
 	if err != nil {
-		return nil, fmt.Errorf("listing patients: %w", err)
+		return nil, rest, fmt.Errorf("listing patients: %w", err)
 	}
-	return collect(rows, func(p *Patient) error { return p.scan(rows) })
+	list, err = collect(rows, func(p *Patient) error { return p.scan(rows) })
+	if len(list) >= f.Limit {
+		rest = PatientKey{}
+	}
+	return list, rest, err
+}
+
+// reachPatients is where a search stops that looks at no more than reach patients; zero where it comes to the end.
+func (s Snapshot) reachPatients(ctx context.Context, along conditions, reach int) (key PatientKey, err error) {
+	if reach <= 0 {
+		return key, nil
+	}
+	where, args := walk{along: along}.where()
+	err = s.QueryRowContext(ctx, `SELECT p.last_event_at, p.no FROM patient p INDEXED BY patient_recent WHERE `+where+
+		` ORDER BY p.last_event_at DESC, p.no DESC LIMIT 1 OFFSET ?`, append(args, reach-1)...).Scan(&key.LastEvent, &key.No)
+	if errors.Is(err, sql.ErrNoRows) {
+		return PatientKey{}, nil
+	}
+	if err != nil {
+		return key, fmt.Errorf("bounding a list: %w", err)
+	}
+	return key, nil
 }
 
 // wordsMatch is a subquery for the numbers of the rows whose words in a search table hold every word of text.

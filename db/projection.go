@@ -18,6 +18,7 @@ var projections = []string{"notification", "stay", "facility", "patient_search",
 
 // DropProjections empties everything that is made from the inbox, and tells every screen to start again.
 func (tx *Tx) DropProjections(ctx context.Context) error {
+	tx.writer.forget()
 	for _, table := range append(projections, "change") {
 		if _, err := tx.exec(ctx, "DELETE FROM "+table); err != nil {
 			return fmt.Errorf("emptying %s: %w", table, err)
@@ -58,11 +59,24 @@ func (tx *Tx) SetCursor(ctx context.Context, name string, at int64) error {
 	return nil
 }
 
-// SetOutcome says what became of a message; reason is "" unless it is malformed or failed.
-func (tx *Tx) SetOutcome(ctx context.Context, seq int64, status Status, reason string) error {
-	_, err := tx.exec(ctx, `INSERT INTO inbox_outcome (seq, status, error) VALUES (?1, ?2, ?3) ON CONFLICT (seq) DO UPDATE SET status = ?2, error = ?3`, seq, status, reason)
+// SetOutcome says what became of a message, and whom it names; reason is "" unless it is malformed or failed.
+func (tx *Tx) SetOutcome(ctx context.Context, seq int64, status Status, reason string, patients []string) error {
+	result, err := tx.exec(ctx, `INSERT INTO inbox_outcome (seq, status, error) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, seq, status, reason)
 	if err != nil {
 		return fmt.Errorf("saving an outcome: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 { // it is read again
+		if _, err := tx.exec(ctx, `UPDATE inbox_outcome SET status = ?2, error = ?3 WHERE seq = ?1`, seq, status, reason); err != nil {
+			return fmt.Errorf("saving an outcome: %w", err)
+		}
+		if _, err := tx.exec(ctx, `DELETE FROM inbox_patient WHERE seq = ?`, seq); err != nil {
+			return fmt.Errorf("noting whom a message names: %w", err)
+		}
+	}
+	for _, id := range patients {
+		if _, err := tx.exec(ctx, `INSERT INTO inbox_patient (seq, patient_id) VALUES (?, ?) ON CONFLICT DO NOTHING`, seq, id); err != nil {
+			return fmt.Errorf("noting whom a message names: %w", err)
+		}
 	}
 	return tx.changedItem(ctx, TopicInbox, seq, "")
 }
@@ -82,6 +96,7 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) (err error) {
 			err = fmt.Errorf("the handler panicked (%T)", p) // the value may quote the body
 		}
 		if err != nil {
+			tx.writer.forget()
 			if _, e := tx.exec(ctx, "ROLLBACK TO part"); e != nil {
 				err = errors.Join(ErrTakenBack, err, e)
 				return

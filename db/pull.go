@@ -184,57 +184,122 @@ type PullFilter struct {
 	Patients []string
 	Before   int64 // only ids below; 0 = from the top
 	Limit    int
+	Reach    int // look at no more than about so many; 0 = at all
 }
 
 // fetched is how well a document's best download fares: 3 stored, 2 on its way, 1 failed, 0 none.
 const fetched = `max(CASE WHEN f.state = 'stored' THEN 3 WHEN f.state IN ('queued', 'fetching') THEN 2 WHEN f.state IS NOT NULL THEN 1 ELSE 0 END)`
 
-// Pulls lists requests with all their parts, in one statement.
-func (s Snapshot) Pulls(ctx context.Context, f PullFilter) ([]Pull, error) {
-	where, args := []string{"1"}, []any{}
-	add := func(clause string, more ...any) { where, args = append(where, clause), append(args, more...) }
+// pullIndexes are the indexes of the states, each by kind.
+var pullIndexes = map[PullState]string{PullOut: "pull_out", PullFailed: "pull_failed", PullEmpty: "pull_empty", PullUnclear: "pull_unclear", PullDone: "pull_done"}
+
+// pullWalk chooses the index that f is answered by. What it does not answer is tested row by row.
+func (s Snapshot) pullWalk(ctx context.Context, f PullFilter) (walk, error) {
+	w := walk{from: "pull p", id: "p.id", at: "p.received_at"}
+	var kind, state conditions
 	if f.Kind != "" {
-		add("p.kind = ?", f.Kind)
+		kind.add("p.kind = ?", f.Kind)
 	}
 	if f.State != "" {
-		add(pullStates[f.State])
+		state.add(pullStates[f.State])
 	}
-	if f.Place != "" {
-		add("EXISTS (SELECT 1 FROM pull_part t WHERE t.pull_id = p.id AND t.place = ?)", f.Place)
+	test := func(all ...conditions) {
+		for _, c := range all {
+			w.tests.clauses, w.tests.args = append(w.tests.clauses, c.clauses...), append(w.tests.args, c.args...)
+		}
 	}
-	if f.Patient != "" {
-		add("p.patient_id = ?", f.Patient)
-	}
+	var byText, text conditions
+	ids := f.IDs != nil || f.Patients != nil
 	if f.Text != "" {
-		match, more := wordsMatch("patient_search", f.Text)
-		add(`p.id IN (SELECT id FROM pull WHERE patient_id IN (SELECT id FROM patient WHERE no IN (`+match+`))
-			UNION ALL SELECT id FROM pull WHERE request_id <> '' AND request_id >= ? AND request_id < ? || char(1114111))`, append(more, f.Text, f.Text)...)
+		if !ids {
+			few, ok, err := s.people(ctx, f.Text)
+			if err != nil {
+				return w, err
+			}
+			if ok {
+				who, err := json.Marshal(few)
+				if err != nil {
+					return w, err
+				}
+				byText.add(`p.id IN (SELECT id FROM pull WHERE patient_id IN (SELECT value FROM json_each(?))
+					UNION SELECT id FROM pull WHERE request_id <> '' AND request_id >= ? AND request_id < ? || char(1114111))`, string(who), f.Text, f.Text)
+			}
+		}
+		about, args := aboutPatient("p.patient_id", f.Text)
+		text.add("("+about+" OR substr(p.request_id, 1, length(?)) = ?)", append(args, f.Text, f.Text)...)
 	}
-	if f.IDs != nil || f.Patients != nil {
-		ids, err := json.Marshal(append([]int64{}, f.IDs...))
+	switch {
+	case ids:
+		list, err := json.Marshal(append([]int64{}, f.IDs...))
 		if err != nil {
-			return nil, err
+			return w, err
 		}
 		patients, err := json.Marshal(append([]string{}, f.Patients...))
 		if err != nil {
-			return nil, err
+			return w, err
 		}
-		add(`p.id IN (SELECT value FROM json_each(?) UNION ALL SELECT id FROM pull WHERE patient_id IN (SELECT value FROM json_each(?)))`, string(ids), string(patients))
+		w.short = true
+		w.along.add(`p.id IN (SELECT value FROM json_each(?) UNION SELECT id FROM pull WHERE patient_id IN (SELECT value FROM json_each(?)))`, string(list), string(patients))
+		test(kind, state, text)
+	case len(byText.clauses) > 0:
+		w.short, w.along = true, byText
+		test(kind, state)
+	case f.Patient != "":
+		w.from += " INDEXED BY pull_patient"
+		w.along.add("p.patient_id = ?", f.Patient)
+		test(kind, state, text)
+	case f.Kind != "" && f.State != "":
+		w.from += " INDEXED BY " + pullIndexes[f.State]
+		w.along = kind
+		w.along.add(pullStates[f.State])
+		test(text)
+	case f.Kind != "":
+		w.from += " INDEXED BY pull_kind"
+		w.along = kind
+		test(text)
+	default:
+		test(state, text)
+	}
+	if f.Patient != "" && (ids || len(byText.clauses) > 0) {
+		w.tests.add("p.patient_id = ?", f.Patient)
+	}
+	if f.Place != "" {
+		w.tests.add("EXISTS (SELECT 1 FROM pull_part t WHERE t.pull_id = p.id AND t.place = ?)", f.Place)
 	}
 	if f.Before > 0 {
-		add("p.id < ?", f.Before)
+		w.along.add("p.id < ?", f.Before)
 	}
+	return w, nil
+}
+
+// Pulls lists requests with all their parts.
+func (s Snapshot) Pulls(ctx context.Context, f PullFilter) ([]Pull, error) {
+	list, _, err := s.PullPage(ctx, f)
+	return list, err
+}
+
+// PullPage lists requests with all their parts, and says where the list goes on that was not searched to its end.
+func (s Snapshot) PullPage(ctx context.Context, f PullFilter) ([]Pull, Rest, error) {
+	w, err := s.pullWalk(ctx, f)
+	if err != nil {
+		return nil, Rest{}, err
+	}
+	rest, err := s.bound(ctx, &w, f.Reach)
+	if err != nil {
+		return nil, rest, err
+	}
+	where, args := w.where()
 	rows, err := s.QueryContext(ctx, `SELECT u.id, u.kind, u.patient_id, u.request_id, u.received_at, coalesce(c.external_id, ''), coalesce(c.name, ''), coalesce(c.birth_date, ''),
 			coalesce(u.tally, '[0,0,0,0,0]'), `+partColumns+`
 		FROM (SELECT p.*, CASE WHEN p.kind = 'documents' THEN (
 				SELECT json_array(count(*), sum(best = 3), sum(best = 1), sum(best = 2), sum(best = 0)) FROM (SELECT `+fetched+` AS best FROM pull_document d
 					LEFT JOIN pull_document_link l ON l.document_no = d.no LEFT JOIN download f ON f.inbox_seq = l.inbox_seq AND f.place = l.place
 					WHERE d.pull_id = p.id GROUP BY d.no) HAVING count(*) > 0) END AS tally
-			FROM pull p WHERE `+strings.Join(where, " AND ")+` ORDER BY p.id DESC LIMIT ?) u
+			FROM `+w.source()+` WHERE `+where+` ORDER BY p.id DESC LIMIT ?) u
 		JOIN pull_part t ON t.pull_id = u.id LEFT JOIN patient c ON c.id = u.patient_id
 		ORDER BY u.id DESC, t.id`, append(args, f.Limit)...)
 	if err != nil {
-		return nil, fmt.Errorf("listing requests: %w", err)
+		return nil, rest, fmt.Errorf("listing requests: %w", err)
 	}
 	var out []Pull
 	_, err = collect(rows, func(part *care.Part) error {
@@ -258,7 +323,7 @@ func (s Snapshot) Pulls(ctx context.Context, f PullFilter) ([]Pull, error) {
 		last.Parts = append(last.Parts, *part)
 		return nil
 	})
-	return out, err
+	return out, rest.after(len(out), f.Limit), err
 }
 
 // after scans further columns before those that the callee knows.

@@ -67,7 +67,7 @@ func (tx *Tx) settleIdentity(ctx context.Context, patientID string) error {
 // changedPatient numbers a change of what every row of a patient shows, for the latest rows: those that screens show.
 func (tx *Tx) changedPatient(ctx context.Context, patientID string) error {
 	const latest = 50
-	rows, err := tx.query(ctx, `SELECT id FROM notification WHERE patient_id = ? ORDER BY id DESC LIMIT ?`, patientID, latest) //nolint:sqlclosecheck // collect closes them
+	rows, err := tx.query(ctx, `SELECT id FROM notification WHERE patient_id = ? ORDER BY happened_at DESC LIMIT ?`, patientID, latest) //nolint:sqlclosecheck // collect closes them
 	if err != nil {
 		return fmt.Errorf("numbering changes: %w", err)
 	}
@@ -182,7 +182,7 @@ func (s Snapshot) FactsOf(ctx context.Context, patientID string, most map[care.K
 	var parts []string
 	var args []any
 	for _, kind := range slices.Sorted(maps.Keys(most)) {
-		parts = append(parts, `SELECT * FROM (SELECT id, kind, coalesce(event_at, sent_at, received_at) AS at, facts FROM notification
+		parts = append(parts, `SELECT * FROM (SELECT id, kind, happened_at AS at, facts FROM notification INDEXED BY notification_facts
 			WHERE patient_id = ? AND kind = ? AND facts <> '' ORDER BY at DESC, id DESC LIMIT ?)`)
 		args = append(args, patientID, kind, most[kind])
 	}

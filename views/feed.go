@@ -199,7 +199,8 @@ type Feed struct {
 	Filter     FeedFilter
 	Exchanges  []Exchange // those that something has come from
 	Rows       []Row
-	Older      bool   // there are more rows after these
+	Older      bool // there are more rows after these
+	Back       Back
 	WebhookURL string // where the sender posts to, for the empty feed
 	ToTop      bool   // these are the newest rows, not an older page
 	SomeDone   bool   // of an empty list: there are some that are done

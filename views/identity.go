@@ -79,6 +79,7 @@ type Identities struct {
 	Filter     IdentityFilter
 	Rows       []Proofing
 	Older      bool
+	Back       Back
 	ToTop      bool
 	WebhookURL string
 }

@@ -104,6 +104,7 @@ type Imports struct {
 	Filter ImportFilter
 	Jobs   []ImportJob
 	Older  bool
+	Back   Back
 	ToTop  bool
 }
 

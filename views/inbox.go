@@ -60,6 +60,7 @@ type Inbox struct {
 	Jobs       []Job
 	Rows       []InboxRow
 	Older      bool
+	Back       Back
 	ToTop      bool
 	WebhookURL string
 }

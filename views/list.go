@@ -36,6 +36,18 @@ func (s Search) kept() [][2]string {
 	return out
 }
 
+// Back is how far back a list was searched that was not searched to its end, because hardly any row fits. Its zero value
+// says that it was.
+type Back struct {
+	Before int64 // the list goes on below this number
+	To     Time
+}
+
+// further is the address of a list from there on.
+func (b Back) further(path string, q url.Values) string {
+	return address(path, with(q, "before", decimal(b.Before)))
+}
+
 // Crumb is one step of the way to a page.
 type Crumb struct{ Label, URL string }
 

@@ -197,6 +197,7 @@ type Messages struct {
 	Filter MessageFilter
 	Rows   []MessageRow
 	Older  bool // there are more rows after these
+	Back   Back
 	ToTop  bool // these are the newest rows, not an older page
 }
 

@@ -12,6 +12,9 @@ type Patients struct {
 	Text  string
 	Rows  []PatientRow
 	Older string // URL of the next page; "" = none
+
+	Further string // URL of where a search goes on that hardly any patient fits; "" = it came to the end
+	Back    Time   // the last event down to which was searched
 }
 
 // Alias is the patient's id in another system.

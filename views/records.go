@@ -196,6 +196,7 @@ type Records struct {
 	Filter     RecordsFilter
 	Rows       []PullRow
 	Older      bool
+	Back       Back
 	ToTop      bool
 	WebhookURL string
 }

@@ -121,7 +121,8 @@ func notificationFilter(f views.FeedFilter) db.NotificationFilter {
 func (s *Server) feedRows(ctx context.Context, v db.Snapshot, f views.FeedFilter, before int64, canMark bool) (views.Feed, error) {
 	filter := notificationFilter(f)
 	filter.Before, filter.Limit = before, pageRows+1
-	list, err := v.Notifications(ctx, filter)
+	filter.Reach = db.Reach
+	list, rest, err := v.NotificationPage(ctx, filter)
 	if err != nil {
 		return views.Feed{}, err
 	}
@@ -129,8 +130,9 @@ func (s *Server) feedRows(ctx context.Context, v db.Snapshot, f views.FeedFilter
 	if len(list) > pageRows {
 		list, p.Older = list[:pageRows], true
 	}
+	p.Back = s.back(rest)
 	p.Rows = s.rowsIn(f.URL(), list, canMark)
-	if len(list) == 0 {
+	if len(list) == 0 && rest.Before == 0 {
 		done, err := v.Notifications(ctx, db.NotificationFilter{States: feedStates["done"], Limit: 1})
 		if err != nil {
 			return views.Feed{}, err
@@ -205,11 +207,11 @@ func (s *Server) mark(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	to, ok := map[string]db.State{"new": db.New, "seen": db.Seen, "done": db.Done}[c.FormValue("state")]
+	to, ok := map[string]db.State{"new": db.New, "seen": db.Seen, "done": db.Done}[posted(c, "state")]
 	if !ok {
 		return fiber.NewError(fiber.StatusUnprocessableEntity, "Say what to mark it as: new, seen or done.")
 	}
-	back := localPath(c.FormValue("back"))
+	back := localPath(posted(c, "back"))
 	x, _ := who(c)
 	if err := s.db.Write(c.UserContext(), func(tx *db.Tx) error {
 		return tx.MarkNotification(c.UserContext(), id, x.User.ID, to)
@@ -245,6 +247,11 @@ func (s *Server) mark(c *fiber.Ctx) error {
 		return render(c, views.TimelineRow(row))
 	}
 	return render(c, views.FeedRow(row))
+}
+
+// back is how far back a list was searched, for the page that shows it.
+func (s *Server) back(r db.Rest) views.Back {
+	return views.Back{Before: r.Before, To: s.clock().At(r.At)}
 }
 
 // number reads an id from a URL; "" is 0. What is not one is not found.

@@ -13,9 +13,13 @@ import (
 
 func (s *Server) exportFeed(c *fiber.Ctx, f views.FeedFilter) error {
 	filter, words := notificationFilter(f), s.wording()
-	filter.Limit = exportPage
+	filter.Limit, filter.Reach = exportPage, exportReach
 	return s.export(c, "notifications", feedHead(words.ZoneName()), func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, err := v.Notifications(ctx, filter)
+		list, rest, err := v.NotificationPage(ctx, filter)
+		for err == nil && len(list) == 0 && rest.Before > 0 { // nothing fits down to there
+			filter.Before = rest.Before
+			list, rest, err = v.NotificationPage(ctx, filter)
+		}
 		rows := make([][]string, len(list))
 		for i, n := range list {
 			rows[i] = words.line(n)
@@ -24,6 +28,9 @@ func (s *Server) exportFeed(c *fiber.Ctx, f views.FeedFilter) error {
 		return rows, err
 	})
 }
+
+// exportReach is how many notifications one query of an export looks at.
+const exportReach = 50_000
 
 // feedHead is the head of an export of notifications. New columns come at the end, so that what reads the others goes on.
 // What happened on a day that was sent without a time stands there as that day, whatever the zone.

@@ -76,13 +76,15 @@ func (s *Server) identityRows(ctx context.Context, v db.Snapshot, f views.Identi
 	p := views.Identities{Filter: f, WebhookURL: s.webhookURL(), ToTop: before == 0}
 	filter := proofingFilter(f)
 	filter.Before, filter.Limit = before, pageRows+1
-	list, err := v.Proofings(ctx, filter)
+	filter.Reach = db.Reach
+	list, rest, err := v.ProofingPage(ctx, filter)
 	if err != nil {
 		return p, err
 	}
 	if len(list) > pageRows {
 		list, p.Older = list[:pageRows], true
 	}
+	p.Back = s.back(rest)
 	p.Rows = s.proofings(list)
 	return p, nil
 }

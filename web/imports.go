@@ -71,11 +71,13 @@ func (s *Server) jobFilter(f views.ImportFilter) db.ImportFilter {
 func (s *Server) importJobs(ctx context.Context, v db.Snapshot, f views.ImportFilter, before int64) (views.Imports, error) {
 	filter := s.jobFilter(f)
 	filter.Before, filter.Limit = before, pageRows+1
-	list, err := v.Imports(ctx, filter)
+	filter.Reach = db.Reach
+	list, rest, err := v.ImportPage(ctx, filter)
 	p := views.Imports{Filter: f, ToTop: before == 0}
 	if len(list) > pageRows {
 		list, p.Older = list[:pageRows], true
 	}
+	p.Back = s.back(rest)
 	for _, i := range list {
 		p.Jobs = append(p.Jobs, s.importJob(i))
 	}

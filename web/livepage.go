@@ -160,7 +160,7 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 }
 
 // mostPushed is how many changes are pushed one by one; a screen further behind gets its list anew.
-const mostPushed = 400
+const mostPushed = db.MostChanges
 
 // changes are what a screen has not seen yet.
 type changes struct {

@@ -129,7 +129,8 @@ func mailFilter(f views.MessageFilter, r reader) db.MailFilter {
 func (s *Server) messageRows(ctx context.Context, v db.Snapshot, f views.MessageFilter, before int64, r reader) (views.Messages, error) {
 	filter := mailFilter(f, r)
 	filter.Before, filter.Limit = before, pageRows+1
-	list, err := v.MailList(ctx, filter)
+	filter.Reach = db.Reach
+	list, rest, err := v.MailPage(ctx, filter)
 	if err != nil {
 		return views.Messages{}, err
 	}
@@ -137,6 +138,7 @@ func (s *Server) messageRows(ctx context.Context, v db.Snapshot, f views.Message
 	if len(list) > pageRows {
 		list, p.Older = list[:pageRows], true
 	}
+	p.Back = s.back(rest)
 	p.Rows = s.mailRows(list, r)
 	return p, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
@@ -17,7 +18,7 @@ import (
 )
 
 func (s *Server) patients(c *fiber.Ctx) error {
-	filter := db.PatientFilter{Text: strings.TrimSpace(c.Query("q")), Limit: pageRows + 1}
+	filter := db.PatientFilter{Text: strings.TrimSpace(c.Query("q")), Limit: pageRows + 1, Reach: db.Reach}
 	if len(filter.Text) > maxSearch {
 		return fiber.NewError(fiber.StatusNotFound, "That is too long to search for.")
 	}
@@ -36,7 +37,7 @@ func (s *Server) patients(c *fiber.Ctx) error {
 		}
 		l.URL = liveURL("status", l.Seq, nil)
 		p.Frame = s.frame(c, "Patients", "/patients", l)
-		list, err := v.Patients(c.UserContext(), filter)
+		list, rest, err := v.PatientPage(c.UserContext(), filter)
 		if err != nil {
 			return err
 		}
@@ -44,6 +45,8 @@ func (s *Server) patients(c *fiber.Ctx) error {
 			list = list[:pageRows]
 			last := list[pageRows-1].Key()
 			p.Older = pageURL("/patients", filter.Text, last.LastEvent, last.No)
+		} else if rest != (db.PatientKey{}) {
+			p.Further, p.Back = pageURL("/patients", filter.Text, rest.LastEvent, rest.No), p.Clock.At(time.UnixMilli(rest.LastEvent))
 		}
 		for _, patient := range list {
 			p.Rows = append(p.Rows, views.PatientRow{Patient: patientView(patient), LastEvent: timeOf(p.Clock, patient.LastEvent, patient.LastDay)})
@@ -57,7 +60,7 @@ func (s *Server) patients(c *fiber.Ctx) error {
 }
 
 func (s *Server) exportPatients(c *fiber.Ctx, filter db.PatientFilter) error {
-	filter.Limit = exportPage
+	filter.Limit, filter.Reach = exportPage, 0
 	head := []string{"Name", "Birth date", "Your id", "Metriport id", "Last event (" + s.clock().ZoneName() + ")"}
 	return s.export(c, "patients", head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
 		list, err := v.Patients(ctx, filter)

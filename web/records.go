@@ -92,14 +92,16 @@ func pullFilter(f views.RecordsFilter) db.PullFilter {
 func (s *Server) recordsRows(ctx context.Context, v db.Snapshot, f views.RecordsFilter, before int64) (views.Records, error) {
 	filter := pullFilter(f)
 	filter.Before, filter.Limit = before, pageRows+1
+	filter.Reach = db.Reach
 	p := views.Records{Filter: f, WebhookURL: s.webhookURL(), ToTop: before == 0}
-	list, err := v.Pulls(ctx, filter)
+	list, rest, err := v.PullPage(ctx, filter)
 	if err != nil {
 		return p, err
 	}
 	if len(list) > pageRows {
 		list, p.Older = list[:pageRows], true
 	}
+	p.Back = s.back(rest)
 	p.Rows, err = s.pullRows(ctx, v, list)
 	return p, err
 }

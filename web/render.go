@@ -41,11 +41,17 @@ func (s *Server) status(ctx context.Context, v db.Snapshot) (views.Live, error) 
 	return views.Live{Seq: sum.Head, New: sum.New, Unread: sum.Unread, LastEvent: s.clock().At(sum.LastReceived), Alerts: s.alerts(sum)}, err
 }
 
+// mostBehind is how many messages the chart may be behind before everybody is told. It is usually none.
+const mostBehind = 500
+
 // alerts are what everybody must know now. They name no patient.
 func (s *Server) alerts(sum db.Summary) []string {
 	var out []string
 	if s.archive.DiskFull() {
 		out = append(out, "The disk is nearly full: webhooks still come in and are kept, but files are not fetched. Tell whoever looks after this computer to make room.")
+	}
+	if sum.Behind >= mostBehind {
+		out = append(out, "The chart is "+views.Counted(int(sum.Behind), "message")+" behind what came in: they are safe, and appear here within the next minutes by themselves.")
 	}
 	if s.checker == nil {
 		return out // what was found with a key that is no longer set is not known to be so

@@ -15,12 +15,21 @@ func bench(ctx context.Context, s *settings, args []string, t terminal) (err err
 	f.IntVar(&o.size, "size", 64, "archive: KiB of a document")
 	f.DurationVar(&o.outage, "outage", time.Minute, "archive: how long the origin is down")
 	f.DurationVar(&o.life, "life", 10*time.Minute, "archive: how long a link lives; the sender's own live 10 minutes")
+	var i ingestBench
+	f.IntVar(&i.rounds, "rounds", 5, "ingest: how many rounds are measured")
+	f.DurationVar(&i.round, "round", 2*time.Second, "ingest: how long one of them takes")
+	f.IntVar(&i.events, "events", 100_000, "burst, rebuild: how many webhooks")
+	f.BoolVar(&i.json, "json", false, "ingest, burst, rebuild: answer as JSON")
 	words, err := parse(f, args, 1, t)
 	if err != nil {
 		return err
 	}
-	if len(words) != 1 || words[0] != "ingest" && words[0] != "archive" {
-		return errors.New("say what to measure: carebell bench ingest or carebell bench archive")
+	measures := map[string]func(context.Context, string, terminal) error{"ingest": i.ingest, "burst": i.burst, "rebuild": i.rebuild, "archive": o.run}
+	if len(words) != 1 || measures[words[0]] == nil {
+		return errors.New("say what to measure: carebell bench ingest, carebell bench burst, carebell bench rebuild or carebell bench archive")
+	}
+	if i.rounds < 1 || i.round <= 0 || i.events < benchConnections {
+		return fmt.Errorf("--rounds and --round must be positive, and --events at least %d", benchConnections)
 	}
 	dir, err := s.dataFolder(false)
 	if err != nil {
@@ -34,8 +43,5 @@ func bench(ctx context.Context, s *settings, args []string, t terminal) (err err
 		return fmt.Errorf("cannot write in %s to measure its disk: %w; choose another with CAREBELL_DATA", dir, err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	if words[0] == "archive" {
-		return o.run(ctx, work, t)
-	}
-	return benchIngest(ctx, work, t)
+	return measures[words[0]](ctx, work, t)
 }

@@ -126,6 +126,7 @@ func (a *Archive) Open(d db.Download) (io.ReadCloser, error) { return a.vault.Op
 
 // Run fetches until ctx ends, and waits for what is under way to stop.
 func (a *Archive) Run(ctx context.Context) error {
+	ctx = db.Behind(ctx) // deliveries and people's own writes go first
 	if err := a.db.Write(ctx, func(tx *db.Tx) error { return tx.ResumeDownloads(ctx) }); err != nil && ctx.Err() == nil {
 		a.log.Error("interrupted downloads could not be resumed", "error", err)
 	}
@@ -252,7 +253,7 @@ func (a *Archive) end(d db.Download, state db.Fetch, reason string) {
 }
 
 func (a *Archive) write(d db.Download, f func(ctx context.Context, tx *db.Tx) error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(db.Behind(context.Background()), 30*time.Second)
 	defer cancel()
 	if err := a.db.Write(ctx, func(tx *db.Tx) error { return f(ctx, tx) }); err != nil {
 		a.log.Error("the state of a download could not be written; it is fetched again after the next start", "download", d.ID, "error", err)
@@ -366,7 +367,7 @@ func (a *Archive) facts(d db.Download, in *inside) (facts []byte) {
 
 // keep writes down that d is stored. The same content is kept once.
 func (a *Archive) keep(d *db.Download, facts []byte, in *inside) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(db.Behind(context.Background()), 30*time.Second)
 	defer cancel()
 	fresh := d.File
 	err := in.keep()

@@ -20,7 +20,7 @@ func (p *Projector) Again(ctx context.Context) (int, error) {
 		if job, err = s.NextReprocess(ctx); err != nil {
 			return err
 		}
-		waiting, err := s.ReprocessBatch(ctx, job, batchRows)
+		waiting, err := s.ReprocessBatch(ctx, job, leastBatch)
 		if err != nil {
 			return err
 		}
@@ -40,12 +40,10 @@ func (p *Projector) Again(ctx context.Context) (int, error) {
 	case len(messages) == 0:
 		return 1, p.db.Write(ctx, func(tx *db.Tx) error { return tx.EndReprocess(ctx, job) })
 	}
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
-		processed, err := p.apply(ctx, tx, messages)
-		if err != nil {
-			return err
-		}
-		for _, m := range messages {
+	done := 0
+	err = p.write(ctx, messages, func(tx *db.Tx, a applied) error {
+		done = a.messages
+		for _, m := range messages[:done] {
 			if err := tx.CountDeliveries(ctx, m.Seq); err != nil {
 				return err
 			}
@@ -53,13 +51,10 @@ func (p *Projector) Again(ctx context.Context) (int, error) {
 		if err := renew(ctx, tx, renewals); err != nil {
 			return err
 		}
-		if err := tx.AdvanceReprocess(ctx, job, messages[len(messages)-1].Seq, int64(len(messages)), processed); err != nil {
-			return err
-		}
-		return tx.PruneChanges(ctx)
+		return tx.AdvanceReprocess(ctx, job, messages[done-1].Seq, int64(done), a.processed)
 	})
 	if err == nil {
 		p.queued()
 	}
-	return len(messages), err
+	return done, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,8 +23,12 @@ const (
 // every change of what is written into the chart.
 const version = "2"
 
-// batchRows bounds one transaction, so that the receiver never waits long for the writer connection.
-const batchRows = 64
+// How many messages one transaction takes. It begins small, grows while there is a backlog and nobody waits for the
+// writer connection, and shrinks where somebody does.
+const (
+	leastBatch = 64
+	mostBatch  = 2048
+)
 
 // Projector reads the inbox in order and keeps the chart. One process runs one.
 type Projector struct {
@@ -31,11 +36,14 @@ type Projector struct {
 	log    *slog.Logger
 	wake   chan struct{}
 	queued func() // called when downloads may have been queued; must not block
+
+	batch int    // how many messages the next transaction should take
+	ahead *ahead // being read while the batch before is written; nil = nothing
 }
 
 // New makes a projector; [Projector.Run] starts it.
 func New(d *db.DB, log *slog.Logger) *Projector {
-	return &Projector{db: d, log: log, wake: make(chan struct{}, 1), queued: func() {}}
+	return &Projector{db: d, log: log, wake: make(chan struct{}, 1), queued: func() {}, batch: leastBatch}
 }
 
 // OnDownloads names the function to call after each batch, as downloads may wait then. Call it once, before Run.
@@ -52,14 +60,16 @@ func (p *Projector) Wake() {
 // Run keeps the chart until ctx ends. It returns nil then; errors of the database are logged and tried again, because
 // the inbox keeps what is not yet in the chart.
 func (p *Projector) Run(ctx context.Context) error {
+	defer p.settle()
 	current := false
 	for wait := time.Duration(0); ; {
-		n, err := 1, error(nil)
-		if !current {
-			err = p.renewOld(ctx)
-			current = err == nil
-		} else {
+		var n int
+		var err error
+		if current {
 			n, err = p.Step(ctx)
+		} else {
+			n, err = 1, p.renewOld(ctx)
+			current = err == nil
 		}
 		if err == nil && n == 0 {
 			n, err = p.Again(ctx) // what is new goes first
@@ -112,10 +122,64 @@ func (p *Projector) renewOld(ctx context.Context) error {
 	})
 }
 
+// ahead is a batch that is read while the one before it is written: the inbox only grows, so what follows is known.
+type ahead struct {
+	after    int64 // it begins behind this message
+	messages []reading
+	err      error
+	done     chan struct{}
+}
+
+// readAhead begins to read what follows message after.
+func (p *Projector) readAhead(ctx context.Context, after int64, limit int) {
+	next := &ahead{after: after, done: make(chan struct{})}
+	p.ahead = next
+	go func() {
+		defer close(next.done)
+		next.err = p.db.Read(ctx, func(s db.Snapshot) (err error) {
+			next.messages, err = readAfter(ctx, s, after, limit)
+			return err
+		})
+	}()
+}
+
+func readAfter(ctx context.Context, s db.Snapshot, after int64, limit int) ([]reading, error) {
+	waiting, err := s.MessagesAfter(ctx, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	messages := make([]reading, len(waiting))
+	for i, w := range waiting {
+		messages[i] = read(w)
+	}
+	return messages, nil
+}
+
+// take returns the messages after one, as many as the next transaction should take: those that were read ahead, where
+// they are these.
+func (p *Projector) take(ctx context.Context, s db.Snapshot, after int64) ([]reading, error) {
+	next := p.ahead
+	if p.ahead = nil; next != nil {
+		<-next.done
+		if next.err == nil && next.after == after && len(next.messages) > 0 {
+			return next.messages, nil
+		}
+	}
+	return readAfter(ctx, s, after, p.batch)
+}
+
+// settle waits for what is read ahead, and forgets it.
+func (p *Projector) settle() {
+	if p.ahead != nil {
+		<-p.ahead.done
+		p.ahead = nil
+	}
+}
+
 // Step takes one batch into the chart, in one transaction with its cursors, and returns how many messages and
 // deliveries that were. 0 means that the chart is up to date.
 func (p *Projector) Step(ctx context.Context) (int, error) {
-	var from, fromRepeat, to, toRepeat int64
+	var from, fromRepeat, toRepeat int64
 	var messages []reading
 	var repeats []int64
 	var renewals []db.Download
@@ -126,16 +190,14 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 		if fromRepeat, err = s.Cursor(ctx, cursorRepeat); err != nil {
 			return err
 		}
-		waiting, err := s.MessagesAfter(ctx, from, batchRows)
-		if err != nil {
+		if messages, err = p.take(ctx, s, from); err != nil {
 			return err
 		}
-		to = from
-		for _, w := range waiting {
-			messages = append(messages, read(w))
-			to = w.Seq
+		to := from
+		if len(messages) > 0 {
+			to = messages[len(messages)-1].Seq
 		}
-		if toRepeat, repeats, err = s.RepeatsAfter(ctx, fromRepeat, to, batchRows); err != nil {
+		if toRepeat, repeats, err = s.RepeatsAfter(ctx, fromRepeat, to, p.batch); err != nil {
 			return err
 		}
 		renewals, err = freshLinks(ctx, s, fromRepeat, toRepeat)
@@ -144,55 +206,122 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 	if err != nil || len(messages)+len(repeats) == 0 {
 		return 0, err
 	}
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
-		if _, err := p.apply(ctx, tx, messages); err != nil {
-			return err
+	if len(messages) >= p.batch {
+		p.readAhead(ctx, messages[len(messages)-1].Seq, min(2*p.batch, mostBatch))
+	}
+	slices.Sort(repeats)
+	repeats = slices.Compact(repeats)
+	done := 0
+	err = p.write(ctx, messages, func(tx *db.Tx, a applied) error {
+		to := from
+		if done = a.messages; done > 0 {
+			to = messages[done-1].Seq
 		}
-		slices.Sort(repeats)
-		for _, seq := range slices.Compact(repeats) {
-			if err := tx.CountDeliveries(ctx, seq); err != nil {
+		if len(repeats) > 0 && repeats[len(repeats)-1] <= to { // else they are of messages that are not there yet
+			for _, seq := range repeats {
+				if err := tx.CountDeliveries(ctx, seq); err != nil {
+					return err
+				}
+			}
+			if err := renew(ctx, tx, renewals); err != nil {
+				return err
+			}
+			done += len(repeats)
+			if err := tx.SetCursor(ctx, cursorRepeat, toRepeat); err != nil {
 				return err
 			}
 		}
-		if err := renew(ctx, tx, renewals); err != nil {
-			return err
-		}
-		if err := tx.PruneChanges(ctx); err != nil {
-			return err
-		}
-		if err := tx.SetCursor(ctx, CursorInbox, to); err != nil {
-			return err
-		}
-		return tx.SetCursor(ctx, cursorRepeat, toRepeat)
+		return tx.SetCursor(ctx, CursorInbox, to)
 	})
-	if err == nil {
-		p.queued()
+	if err != nil {
+		return 0, err
 	}
-	return len(messages) + len(repeats), err
+	p.adapt(len(messages), min(done, len(messages)))
+	p.queued()
+	return done, nil
 }
 
-// apply writes what a batch of messages says, and returns how many of them were understood. A message that cannot be
-// written is marked failed and costs no other.
-func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading) (processed int64, err error) {
+// adapt chooses how much the next transaction takes from how much of this one was done before somebody waited.
+func (p *Projector) adapt(had, done int) {
+	switch {
+	case done < had:
+		p.settle() // it begins behind what was not done
+		p.batch = max(done, leastBatch)
+	case had >= p.batch:
+		p.batch = min(2*p.batch, mostBatch)
+	default:
+		p.batch = leastBatch
+	}
+}
+
+// applied says what a transaction did with its messages.
+type applied struct {
+	messages  int   // so many of them, from the first; the others come in the next one
+	processed int64 // so many of those were understood
+}
+
+// write writes what a batch of messages says, and what else belongs into the same transaction. Nearly every batch can be
+// written as it is; only where a message cannot, each gets a savepoint, which costs about as much as writing it.
+func (p *Projector) write(ctx context.Context, messages []reading, also func(tx *db.Tx, a applied) error) error {
+	behind := db.Behind(ctx)
+	in := func(each func(tx *db.Tx, f func() error) error) error {
+		return p.db.Write(behind, func(tx *db.Tx) error {
+			a, err := p.apply(ctx, tx, messages, each)
+			if err != nil {
+				return err
+			}
+			return also(tx, a)
+		})
+	}
+	err := in(func(_ *db.Tx, f func() error) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				err = errPanicked
+			}
+			if err != nil {
+				err = unwritableError{err}
+			}
+		}()
+		return f()
+	})
+	var one unwritableError
+	if !errors.As(err, &one) || p.db.BrokenBy() != nil || ctx.Err() != nil {
+		return err
+	}
+	return in(func(tx *db.Tx, f func() error) error { return tx.Savepoint(ctx, f) })
+}
+
+var errPanicked = errors.New("the handler panicked")
+
+// unwritableError is that of the first message of a batch that could not be written.
+type unwritableError struct{ error }
+
+func (e unwritableError) Unwrap() error { return e.error }
+
+// apply writes what a batch of messages says, until somebody waits for the connection. Each message is written by each:
+// where its error is no [unwritableError], the message is marked failed and costs no other.
+func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, each func(tx *db.Tx, f func() error) error) (a applied, err error) {
 	tx.Visible() // at least "last event from Metriport" has moved
 	needFold := map[string]bool{}
 	for _, m := range messages {
-		err := tx.Savepoint(ctx, func() error { return write(ctx, tx, m) })
+		if a.messages > 0 && tx.Pressed() {
+			break
+		}
+		err := each(tx, func() error { return write(ctx, tx, m) })
 		if err != nil {
-			if errors.Is(err, db.ErrTakenBack) || p.db.BrokenBy() != nil {
-				return processed, err
+			var one unwritableError
+			if errors.As(err, &one) || errors.Is(err, db.ErrTakenBack) || p.db.BrokenBy() != nil {
+				return a, err
 			}
 			p.log.Error("a message could not be taken into the chart; it is kept", "seq", m.Seq, "error", err)
 			m.status, m.reason, m.notifications = db.StatusFailed, err.Error(), nil
 		}
-		if err := tx.SetOutcome(ctx, m.Seq, m.status, m.reason); err != nil {
-			return processed, err
+		if err := tx.SetOutcome(ctx, m.Seq, m.status, m.reason, m.named); err != nil {
+			return a, err
 		}
-		if err := tx.SaveInboxPatients(ctx, m.Seq, m.named); err != nil {
-			return processed, err
-		}
+		a.messages++
 		if m.status == db.StatusProcessed {
-			processed++
+			a.processed++
 		}
 		for _, n := range m.notifications {
 			if n.Kind == care.Admit || n.Kind == care.Transfer || n.Kind == care.Discharge {
@@ -200,21 +329,21 @@ func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading) (p
 			}
 		}
 	}
-	for patient := range needFold {
+	for _, patient := range slices.Sorted(maps.Keys(needFold)) {
 		if err := refold(ctx, tx, patient); err != nil {
-			return processed, err
+			return a, err
 		}
 	}
-	return processed, nil
+	return a, nil
 }
 
 // refold makes the stays of a patient again from all of their notices.
 func refold(ctx context.Context, tx *db.Tx, patientID string) error {
-	notices, err := tx.Notices(ctx, patientID)
+	notices, was, err := tx.Notices(ctx, patientID)
 	if err != nil {
 		return err
 	}
-	return tx.SaveStays(ctx, patientID, care.Fold(patientID, notices))
+	return tx.SaveStays(ctx, patientID, care.Fold(patientID, notices), was)
 }
 
 func write(ctx context.Context, tx *db.Tx, m reading) error {
@@ -233,12 +362,15 @@ func write(ctx context.Context, tx *db.Tx, m reading) error {
 			return err
 		}
 	}
+	known := false
 	for _, d := range m.downloads {
-		if err := tx.AddDownload(ctx, d); err != nil {
+		added, err := tx.QueueDownload(ctx, d)
+		if err != nil {
 			return err
 		}
+		known = known || !added
 	}
-	if len(m.downloads) == 0 {
+	if !known {
 		return nil
 	}
 	records, err := tx.RecordsOf(ctx, m.Seq) // in a rebuild what was fetched is there already
@@ -299,6 +431,7 @@ func Rebuild(ctx context.Context, d *db.DB, log *slog.Logger, progress func(done
 		return 0, err
 	}
 	p := New(d, log)
+	defer p.settle()
 	for total := 0; ; {
 		n, err := p.Step(ctx)
 		if err != nil || n == 0 {

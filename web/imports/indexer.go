@@ -53,6 +53,7 @@ func (x *Indexer) Wake() {
 
 // Run works until ctx ends. It returns nil then; errors of the database are logged and tried again.
 func (x *Indexer) Run(ctx context.Context) error {
+	ctx = db.Behind(ctx) // deliveries and people's own writes go first
 	x.told = x.now()
 	err := x.db.Write(ctx, func(tx *db.Tx) error { return tx.RetryImports(ctx) })
 	for wait := time.Duration(0); ctx.Err() == nil; {
