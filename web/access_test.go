@@ -109,6 +109,8 @@ func matrix() []entry {
 		{`"/admin/inbox/again"`, "POST", "/admin/inbox/again", url.Values{"status": {"lost"}}, [4]int{401, no, no, 422}, ""},
 		{`"/files/:id/spreadsheet"`, "GET", "/files/1/spreadsheet", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fspreadsheet"},
 		{"systemPath", "GET", "/admin/system", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem"},
+		{`systemPath + "/places"`, "POST", "/admin/system/places", url.Values{"host": {"5"}, "all": {"9"}}, [4]int{401, no, no, led}, ""},
+		{`systemPath + "/places"`, "POST", "/admin/system/places", url.Values{"host": {"5"}, "all": {"many"}}, [4]int{401, no, no, 422}, ""},
 		{"completenessPath", "GET", completenessPage, nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},
 		{"completenessPath", "GET", completenessPage + "?format=csv", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},
 		{`completenessPath + "/check"`, "POST", completenessPage + "/check", nil, [4]int{401, no, no, 409}, ""}, // no API key is set

@@ -78,6 +78,7 @@ func (s *Server) table() []route {
 		{fiber.MethodPost, "/admin/inbox/:seq/again", keepers, s.again},
 		{fiber.MethodGet, "/files/:id/spreadsheet", signed, s.spreadsheet},
 		{fiber.MethodGet, systemPath, keepers, s.systemPage},
+		{fiber.MethodPost, systemPath + "/places", keepers, s.setPlaces},
 		{fiber.MethodGet, completenessPath, keepers, s.completenessPage},
 		{fiber.MethodPost, completenessPath + "/check", keepers, s.checkCompleteness},
 		{fiber.MethodPost, completenessPath + "/retry", keepers, s.sendAgain},

@@ -76,8 +76,13 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 		}
 		s.checker = completeness.New(d, api, self, cfg.Now, cfg.Log, s.hub.Wake)
 	}
+	places, err := loadPlaces(ctx, d)
+	if err != nil {
+		return nil, err
+	}
 	s.archive = archive.New(d, archive.Options{
-		Vault: vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Renew: chart.RenewRecord, Now: cfg.Now, Log: cfg.Log,
+		Places: places,
+		Vault:  vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Renew: chart.RenewRecord, Now: cfg.Now, Log: cfg.Log,
 		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles, Alert: s.hub.Wake,
 		Stored: func(d db.Download) {
 			if d.Purpose == db.PurposeImport {

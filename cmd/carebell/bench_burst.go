@@ -30,7 +30,7 @@ func (o ingestBench) burst(ctx context.Context, work string, t terminal) error {
 		if err != nil {
 			return err
 		}
-		if _, err := load(srv.URL()+intake.Path, 200*time.Millisecond, 0, warmUp); err != nil { // so that there is something to mark
+		if _, err := load(srv.URL()+intake.Path, 200*time.Millisecond, 0, warmUp, benchBody); err != nil { // so that there is something to mark
 			return err
 		}
 		if _, err := drained(ctx, d); err != nil {
@@ -42,7 +42,7 @@ func (o ingestBench) burst(ctx context.Context, work string, t terminal) error {
 		var looked error
 		watching.Go(func() { pages, marks, looked = person.work(ctx, d, stop) })
 		began := now()
-		l, err := load(srv.URL()+intake.Path, 0, o.events, 0)
+		l, err := load(srv.URL()+intake.Path, 0, o.events, 0, benchBody)
 		took := now().Sub(began)
 		close(stop)
 		watching.Wait()
