@@ -454,6 +454,9 @@ func (tx *Tx) EndDownload(ctx context.Context, d Download) error {
 	if err == nil && state == FetchQueued {
 		err = tx.ready(ctx, host, expires)
 	}
+	if err == nil && state == FetchStored {
+		err = tx.QueueHealth(ctx, d)
+	}
 	if err != nil {
 		return fmt.Errorf("ending a download: %w", err)
 	}

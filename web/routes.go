@@ -52,6 +52,8 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/patients", signed, s.patients},
 		{fiber.MethodGet, "/patients/:id", signed, s.patient},
 		{fiber.MethodPost, "/patients/:id/correct", act, s.correct},
+		{fiber.MethodGet, "/patients/:id/health/:section", signed, s.healthPage},
+		{fiber.MethodGet, "/patients/:id/health/:section/:ref", signed, s.healthPage},
 		{fiber.MethodGet, "/messages", signed, s.messages},
 		{fiber.MethodGet, "/messages/:id", signed, s.message},
 		{fiber.MethodPost, "/messages/:id/mark", act, s.markMessage},

@@ -119,7 +119,7 @@ func (o archiveBench) measure(ctx context.Context, srv *web.Server, from *origin
 	fmt.Fprintf(t.out, "Downloads per second, encrypted and durable:   %8.0f\n", rate)
 	fmt.Fprintf(t.out, "Plain GETs per second, %d at once:             %8.0f\n", plainAtOnce, yardstick)
 	fmt.Fprintf(t.out, "Ratio:                                         %8.2f\n", rate/yardstick)
-	waiting.print(t, o.queue)
+	waiting.write(t, o.queue)
 	if up.inTime != o.documents || down.inTime != o.documents {
 		return errors.New("not every document was stored before its link expired")
 	}
@@ -132,7 +132,7 @@ const plainAtOnce = 64
 // burden is what waiting links cost the receiver.
 type burden struct{ without, with float64 } // acknowledgements per second
 
-func (b burden) print(t terminal, queue int) {
+func (b burden) write(t terminal, queue int) {
 	if b.with == 0 {
 		return
 	}

@@ -89,5 +89,8 @@ func (a *Archive) again(ctx context.Context, d db.Download) bool {
 	if err != nil && ctx.Err() == nil {
 		a.log.Error("what a stored file says could not be taken into the chart again; its old facts stay", "download", d.ID, "error", err)
 	}
+	if err == nil {
+		a.stored(d)
+	}
 	return err == nil
 }
