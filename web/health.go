@@ -633,8 +633,12 @@ func (w wording) resultRow(r *views.HealthRow, e db.HealthEntry, history string,
 	if e.N > 1 {
 		r.MoreWord, r.MoreAll = several(e.N, "value"), history
 	}
-	if len(r.More) > 0 {
-		r.MoreWord = joined(", ", r.MoreWord, "site and comments")
+	switch {
+	case len(r.More) == 0:
+	case r.MoreWord == "":
+		r.MoreWord = "Site and comments"
+	default:
+		r.MoreWord += ", site and comments"
 	}
 }
 
