@@ -123,7 +123,6 @@ func (tx *Tx) twins(ctx context.Context, n Notification, moves string) (before i
 		return 0, nil, nil
 	}
 	type twin struct{ id, of int64 }
-	//nolint:sqlclosecheck // collect closes them
 	rows, err := tx.query(ctx, `SELECT id, twin_of FROM notification INDEXED BY notification_timeline WHERE patient_id = ?1 AND happened_at = ?2 AND event_at = ?2 AND kind = ?3
 		AND NOT event_from_record AND source_sent_at IS ?4 AND moves = ?5 AND id <> ?6 ORDER BY id`, n.PatientID, millis(n.EventAt), n.Kind, millis(n.SourceSentAt), moves, n.ID)
 	if err != nil {

@@ -127,7 +127,6 @@ func (tx *Tx) SaveStays(ctx context.Context, patientID string, stays []care.Stay
 
 func (tx *Tx) stayRows(ctx context.Context, patientID string) (map[string]stayRow, error) {
 	out := map[string]stayRow{}
-	//nolint:sqlclosecheck // collect closes them
 	rows, err := tx.query(ctx, `SELECT id, admit_at, discharge_at, ended, last_event_at, moves, notices, facts FROM stay INDEXED BY stay_latest WHERE patient_id = ?`, patientID)
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ type benchTable struct {
 	Notes     []string      `json:"notes,omitempty"`
 }
 
-func (b benchTable) print(t terminal, asJSON bool) error {
+func (b benchTable) say(t terminal, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(t.out).Encode(b)
 	}
@@ -96,7 +96,7 @@ func (o ingestBench) ingest(ctx context.Context, work string, t terminal) error 
 		table.Results = append(table.Results, benchResult{Name: name, PerSecond: l.rate, P50: l.at(0.5), P99: l.at(0.99), Ratio: l.rate / rates[bareHandler]})
 	}
 	table.Notes = append(table.Notes, fmt.Sprintf("As served is %.2f of storing nothing and %.2f times one commit a request.", rates[wholeServer]/rates[bareHandler], rates[wholeServer]/rates[oneCommit]))
-	return table.print(t, o.json)
+	return table.say(t, o.json)
 }
 
 // loaded is how a load went.

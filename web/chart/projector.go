@@ -63,12 +63,13 @@ func (p *Projector) Run(ctx context.Context) error {
 	defer p.settle()
 	current := false
 	for wait := time.Duration(0); ; {
-		n, err := 1, error(nil)
-		if !current {
-			err = p.renewOld(ctx)
-			current = err == nil
-		} else {
+		var n int
+		var err error
+		if current {
 			n, err = p.Step(ctx)
+		} else {
+			n, err = 1, p.renewOld(ctx)
+			current = err == nil
 		}
 		if err == nil && n == 0 {
 			n, err = p.Again(ctx) // what is new goes first
