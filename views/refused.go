@@ -29,6 +29,12 @@ func reasonWords(reason string) string {
 		return "Signed with another key"
 	case "encoded":
 		return "Compressed, which Metriport never does"
+	case "too slow":
+		return "Came too slowly"
+	case "cut short":
+		return "Ended before its end"
+	case "no room":
+		return "Too many large ones at the same time"
 	default:
 		return reason
 	}

@@ -25,6 +25,7 @@ type StayRow struct {
 	Attending    string
 	Exchanges    []string // who told of it
 	VisitNumbers []string // more than one where exchanges number it differently
+	Encounters   []string // ids of the encounter, where one visit has more than one
 	Sources      []Source
 	Accounts     []Account // what was joined; empty where nothing was
 	Joined       []string  // why

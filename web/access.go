@@ -43,8 +43,8 @@ func (s *Server) loginPage(c *fiber.Ctx) error {
 }
 
 func (s *Server) login(c *fiber.Ctx) error {
-	email, next := c.FormValue("email"), localPath(c.FormValue("next"))
-	token, err := s.auth.Login(c.UserContext(), email, c.FormValue("password"))
+	email, next := posted(c, "email"), localPath(posted(c, "next"))
+	token, err := s.auth.Login(c.UserContext(), email, posted(c, "password"))
 	var wait auth.WaitError
 	switch {
 	case errors.As(err, &wait):
@@ -103,8 +103,8 @@ func (s *Server) setupPage(c *fiber.Ctx) error {
 }
 
 func (s *Server) setup(c *fiber.Ctx) error {
-	token, email := c.FormValue("token"), c.FormValue("email")
-	session, err := s.auth.Setup(c.UserContext(), token, email, c.FormValue("password"))
+	token, email := posted(c, "token"), posted(c, "email")
+	session, err := s.auth.Setup(c.UserContext(), token, email, posted(c, "password"))
 	switch {
 	case errors.Is(err, auth.ErrSetupUsed):
 		return fiber.NewError(fiber.StatusForbidden, "This set-up link has been used, or a newer one was printed. Sign in, or take the link that Carebell printed last.")
@@ -142,7 +142,14 @@ func (s *Server) connectionState(l views.Live) views.Connection {
 	return p
 }
 
-func (s *Server) webhookURL() string { return s.URL() + intake.Path }
+// webhookURL is what Metriport is to be told. A public address is that of whatever stands before this server, which knows
+// where webhooks go.
+func (s *Server) webhookURL() string {
+	if s.cfg.PublicURL == nil && s.hookPort != nil {
+		return s.scheme() + "://" + s.WebhookAddr() + intake.Path
+	}
+	return s.URL() + intake.Path
+}
 
 // localPath keeps a redirect on this server: a path, and nothing that a browser reads as another host.
 func localPath(next string) string {

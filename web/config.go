@@ -16,6 +16,7 @@ import (
 // Config is what a server needs to know. The command line makes it from flags and environment.
 type Config struct {
 	Addr           string // host:port to listen on
+	WebhookAddr    string // host:port to listen on for webhooks alone, with places of their own; "" = none
 	Keys           []intake.Key
 	Zone           *time.Location // of the practice
 	PublicURL      *url.URL       // how browsers and the sender reach this server; nil = by Addr

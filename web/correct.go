@@ -18,7 +18,7 @@ func (s *Server) correct(c *fiber.Ctx) error {
 	if err != nil {
 		return fiber.ErrNotFound
 	}
-	name, birth := strings.Join(strings.Fields(c.FormValue("name")), " "), strings.TrimSpace(c.FormValue("birth_date"))
+	name, birth := strings.Join(strings.Fields(posted(c, "name")), " "), strings.TrimSpace(posted(c, "birth_date"))
 	if len(name) > 200 {
 		return fiber.NewError(fiber.StatusUnprocessableEntity, "The name is longer than 200 characters. Nothing was changed.")
 	}

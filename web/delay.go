@@ -68,5 +68,6 @@ func seconds(d time.Duration) string {
 	if d < 0 {
 		return ""
 	}
-	return strconv.FormatFloat(d.Round(time.Millisecond).Seconds(), 'f', -1, 64)
+	const milli = 1000
+	return strconv.FormatFloat(float64(d.Milliseconds())/milli, 'f', -1, 64)
 }

@@ -49,8 +49,7 @@ func (s *Server) handleError(c *fiber.Ctx, err error) error {
 		s.cfg.Log.Error("a request failed", "id", problem.ID, "method", c.Method(), "route", c.Route().Path, "status", status, "error", err)
 	}
 	if status == fiber.StatusRequestEntityTooLarge {
-		linger(c.Context().Conn())
-		c.Context().SetConnectionClose()
+		_ = refuse(c, nil)
 	}
 	c.Status(status)
 	if wantsPage(c) {

@@ -207,11 +207,11 @@ func (s *Server) mark(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	to, ok := map[string]db.State{"new": db.New, "seen": db.Seen, "done": db.Done}[c.FormValue("state")]
+	to, ok := map[string]db.State{"new": db.New, "seen": db.Seen, "done": db.Done}[posted(c, "state")]
 	if !ok {
 		return fiber.NewError(fiber.StatusUnprocessableEntity, "Say what to mark it as: new, seen or done.")
 	}
-	back := localPath(c.FormValue("back"))
+	back := localPath(posted(c, "back"))
 	x, _ := who(c)
 	if err := s.db.Write(c.UserContext(), func(tx *db.Tx) error {
 		return tx.MarkNotification(c.UserContext(), id, x.User.ID, to)

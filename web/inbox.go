@@ -286,7 +286,7 @@ func (s *Server) changedInboxRows(ctx context.Context, v db.Snapshot, search db.
 
 // againAll asks the projector to read all messages of a type and a status again.
 func (s *Server) againAll(c *fiber.Ctx) error {
-	r := db.Reprocess{Type: c.FormValue("type"), Status: db.Status(c.FormValue("status"))}
+	r := db.Reprocess{Type: posted(c, "type"), Status: db.Status(posted(c, "status"))}
 	known := r.Status == "" || r.Status != db.StatusReceived && slices.Contains(db.Statuses, r.Status)
 	if !known || r.Type == "" && r.Status == "" {
 		return fiber.NewError(fiber.StatusUnprocessableEntity, "Say which messages to process again: those of a type, of a status, or of both.")

@@ -17,13 +17,13 @@ func (s *Server) markMessage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	known, err := number(c.FormValue("known"))
+	known, err := number(posted(c, "known"))
 	if err != nil {
 		return fiber.NewError(fiber.StatusUnprocessableEntity, "Say who had the message when you last saw it. Nothing was changed.")
 	}
 	x, _ := who(c)
 	ctx, r := c.UserContext(), readerOf(x)
-	do, ok := marks(id, known, r.id)[c.FormValue("do")]
+	do, ok := marks(id, known, r.id)[posted(c, "do")]
 	if !ok {
 		return fiber.NewError(fiber.StatusUnprocessableEntity, "Say what to do with the message: assign, unassign, answered, reopen, read or unread.")
 	}
@@ -123,7 +123,7 @@ func (s *Server) matchMessage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	patient, undo := strings.TrimSpace(c.FormValue("patient")), c.FormValue("undo") != ""
+	patient, undo := strings.TrimSpace(posted(c, "patient")), posted(c, "undo") != ""
 	if patient == "" && !undo {
 		return fiber.NewError(fiber.StatusUnprocessableEntity, "Choose the patient whom the message is about. Nothing was changed.")
 	}

@@ -88,6 +88,7 @@ func (s *Server) session(c *fiber.Ctx) error {
 		return fmt.Errorf("looking up the login: %w", err)
 	}
 	c.Locals(sessionKey, x)
+	admit(c)
 	if c.Path() != livePath { // live updates are not activity
 		if err := s.auth.Touch(c.UserContext(), x); err != nil {
 			return fmt.Errorf("noting activity: %w", err)

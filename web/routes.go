@@ -36,9 +36,7 @@ type route struct {
 
 // table is every route there is.
 func (s *Server) table() []route {
-	receiver := &intake.Receiver{
-		Keys: s.cfg.Keys, Inbox: s.inbox, Now: s.cfg.Now, Log: s.cfg.Log, Refused: s.refusals, Accepted: s.projector.Wake,
-	}
+	receiver := s.receiver()
 	return []route{
 		{fiber.MethodPost, intake.Path, open, receiver.Handle},
 		{fiber.MethodGet, "/healthz", open, s.health},
@@ -87,13 +85,24 @@ func (s *Server) table() []route {
 	}
 }
 
+// hookRoutes are those of the address for webhooks alone: whoever reaches it reaches nothing else.
+func (s *Server) hookRoutes() {
+	s.hooks.Post(intake.Path, s.receiver().Handle)
+	s.hooks.All(intake.Path, func(c *fiber.Ctx) error {
+		c.Append(fiber.HeaderAllow, fiber.MethodPost)
+		return fiber.ErrMethodNotAllowed
+	})
+	s.hooks.Use(func(c *fiber.Ctx) error {
+		return c.Status(fiber.StatusNotFound).SendString("Only webhooks are taken here.\n")
+	})
+}
+
 func (s *Server) routes() {
-	s.app.Use(s.recovered, s.headers)
 	paths := map[string][]string{}
 	for _, r := range s.table() {
 		handlers := []fiber.Handler{r.handler}
 		if r.path != intake.Path { // the webhook has its own deadline, comes from elsewhere, and knows no people
-			handlers = []fiber.Handler{s.context, sameOrigin(s.cfg.PublicURL), s.session, s.allow(r.access), r.handler}
+			handlers = []fiber.Handler{s.form, s.context, sameOrigin(s.cfg.PublicURL), s.session, s.allow(r.access), r.handler}
 		}
 		s.app.Add(r.method, r.path, handlers...)
 		if r.method == fiber.MethodGet {

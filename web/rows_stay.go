@@ -24,7 +24,7 @@ func (w wording) discharged(n db.Notification) rowText {
 	if !recordRead(n) {
 		t.fact, t.known = "Discharged", true
 	}
-	if length := w.At(n.DischargeAt).Since(w.At(n.AdmitAt)); length != "" {
+	if length := w.At(n.DischargeAt).Since(w.At(n.AdmitAt)); length != "" && n.DischargeAt.After(n.AdmitAt) {
 		t.flag("after "+length, "plain", "Time from admit to discharge")
 	}
 	if n.EventAt.IsZero() {

@@ -77,10 +77,12 @@ func TestRowsOfStays(t *testing.T) {
 		"its record cannot be read":         {db.Notification{Kind: care.Admit, Record: stored}, "(Reason not known) / record stored, but not readable"},
 		"its record is gone, unread":        {db.Notification{Kind: care.Admit, Record: gone}, "(Reason not known) / record removed"},
 		"its record is gone, and was read":  {db.Notification{Kind: care.Admit, Record: gone, Facts: read}, "(Reason not sent) / facility not sent · record removed"},
-		"an admit that is a test":           {db.Notification{Kind: care.Admit, Test: true, TwinOf: 7}, "(Reason not sent) [test event] [sent again as a new message] / no record sent"},
+		"an admit that is a test":           {db.Notification{Kind: care.Admit, Test: true, TwinOf: 7}, "(Reason not sent) [test event] / no record sent"},
+		"an admit that came again":          {db.Notification{Kind: care.Admit, TwinOf: 7}, "(Reason not sent) [sent again as a new message] / no record sent"},
 		"a discharge":                       {days(stayWith(care.Discharge, whole), now.Add(-73*time.Hour), now), "Shortness of breath [after 3 days] / Larkspur Community Hospital · inpatient · Dr. Sample Attending · Home · Bamboo"},
 		"a discharge without a disposition": {days(stayWith(care.Discharge, seen), time.Time{}, now), "Heart failure / Larkspur · seen by Dr. A, Dr. B · hixny"},
 		"a discharge without a time":        {days(stayWith(care.Discharge, seen), now, time.Time{}), "Heart failure / discharge time not sent · Larkspur · seen by Dr. A, Dr. B · hixny"},
+		"a discharge at the time of admit":  {days(stayWith(care.Discharge, seen), now, now), "Heart failure / Larkspur · seen by Dr. A, Dr. B · hixny"},
 		"a discharge before its record":     {days(db.Notification{Kind: care.Discharge, Record: waiting}, time.Time{}, now), "Discharged / facility and class not yet known · record queued"},
 		"the same without a time":           {db.Notification{Kind: care.Discharge, Record: waiting}, "Discharged / discharge time not sent · facility and class not yet known · record queued"},
 		"a discharge that cannot be read":   {days(db.Notification{Kind: care.Discharge, Record: stored}, time.Time{}, now), "Discharged / record stored, but not readable"},
@@ -254,7 +256,7 @@ func TestDelayIsSplitByWhoHadTheNotice(t *testing.T) {
 		words, seconds                string
 	}{
 		{at(0), at(42 * time.Minute), at(42*time.Minute + 6*time.Second), at(42*time.Minute + 6300*time.Millisecond), false, "hospital 42 min, network 6 s, here 0.3 s", "2520 6 0.3"},
-		{at(0), time.Time{}, at(43 * time.Minute), at(43*time.Minute + 1234*time.Millisecond), false, "network and hospital 43 min, here 1.2 s", "  1.234"},
+		{at(0), time.Time{}, at(43 * time.Minute), at(43*time.Minute + 1961*time.Millisecond), false, "network and hospital 43 min, here 2 s", "  1.961"},
 		{time.Time{}, at(0), at(9960 * time.Millisecond), at(30 * time.Second), false, "network 10 s, here 20 s", " 9.96 20.04"},
 		{at(0), at(0), at(0), at(0), true, "network 0 s, here 0 s", " 0 0"},
 		{at(0), time.Time{}, at(time.Hour), at(3 * time.Hour), true, "here 2 h", "  7200"},

@@ -12,28 +12,23 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/errgroup"
 
 	"carebell/db"
 	"carebell/web/archive"
 	"carebell/web/auth"
+	"carebell/web/bodies"
 	"carebell/web/chart"
 	"carebell/web/completeness"
+	"carebell/web/door"
 	"carebell/web/imports"
 	"carebell/web/intake"
 	"carebell/web/live"
 	"carebell/web/metriport"
 )
 
-// Limits of one connection. Webhooks may be large; forms are small.
+// Deadlines of the server's own work.
 const (
-	maxForm        = 64 << 10
-	maxHeaders     = 16 << 10
-	maxConnections = 4096
-	readTimeout    = 60 * time.Second
-	writeTimeout   = 5 * time.Minute // large files on slow lines
-	idleTimeout    = 75 * time.Second
 	handlerTimeout = 15 * time.Second
 	drainTime      = 8 * time.Second
 )
@@ -51,8 +46,13 @@ type Server struct {
 	refusals  *intake.Refusals
 	checker   *completeness.Checker // nil without an API key
 	overview  overview
+	budget    *bodies.Budget
+	door      *door.Door
 	app       *fiber.App
 	listener  net.Listener
+	hooks     *fiber.App   // takes webhooks alone; nil where they have no address of their own
+	hookPort  net.Listener // of hooks
+	hookDoor  *door.Door   // before hooks
 }
 
 // New makes a server on an open data folder. It listens and works only in [Server.Run].
@@ -100,79 +100,83 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 		return nil, err
 	}
 	d.OnCommit(s.hub.Wake)
-	s.app = fiber.New(fiber.Config{
-		AppName:               "Carebell",
-		DisableStartupMessage: true,
-		Immutable:             true, // strings from a request outlive it in sockets and filters
-		CaseSensitive:         true,
-		StrictRouting:         true,
-		BodyLimit:             intake.MaxBody,
-		ReadBufferSize:        maxHeaders,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          writeTimeout,
-		IdleTimeout:           idleTimeout,
-		Concurrency:           maxConnections,
-		// On even without a proxy: otherwise anybody's X-Forwarded-* would be believed.
-		EnableTrustedProxyCheck: true,
-		TrustedProxies:          cfg.TrustedProxies,
-		ErrorHandler:            s.handleError,
-	})
-	// Only the webhook takes large bodies.
-	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		if path, _, _ := strings.Cut(string(h.RequestURI()), "?"); path == intake.Path {
-			return fasthttp.RequestConfig{MaxRequestBodySize: intake.MaxBody}
-		}
-		return fasthttp.RequestConfig{MaxRequestBodySize: maxForm}
-	}
+	s.budget = bodies.NewBudget(allBodies, strangersBodies)
+	s.door = door.New(proxies(cfg.TrustedProxies), cfg.Now)
+	s.app = s.newApp(s.door)
 	s.routes()
+	if cfg.WebhookAddr != "" {
+		s.hookDoor = door.New(proxies(cfg.TrustedProxies), cfg.Now)
+		s.hooks = s.newApp(s.hookDoor)
+		s.hookRoutes()
+	}
 	return s, nil
 }
 
 // Auth returns the service that knows who is who.
 func (s *Server) Auth() *auth.Service { return s.auth }
 
-// Listen takes the address. It is apart from Run so that the port is known before anything is served. The error is one
-// sentence that says what to do.
-func (s *Server) Listen(ctx context.Context) error {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Addr)
+// Listen takes the addresses. It is apart from Run so that the ports are known before anything is served. The error is
+// one sentence that says what to do.
+func (s *Server) Listen(ctx context.Context) (err error) {
+	if s.listener, err = s.listen(ctx, s.cfg.Addr, "CAREBELL_ADDR", s.door); err != nil || s.hooks == nil {
+		return err
+	}
+	if s.hookPort, err = s.listen(ctx, s.cfg.WebhookAddr, "CAREBELL_WEBHOOK_ADDR", s.hookDoor); err != nil {
+		_ = s.listener.Close()
+	}
+	return err
+}
+
+func (s *Server) listen(ctx context.Context, addr, setting string, d *door.Door) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("the address %s is in use: stop the program that listens there or choose another with CAREBELL_ADDR", s.cfg.Addr)
+		return nil, fmt.Errorf("the address %s is in use: stop the program that listens there or choose another with %s", addr, setting)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("this user may not listen on %s: choose a port above 1023 with CAREBELL_ADDR", s.cfg.Addr)
+		return nil, fmt.Errorf("this user may not listen on %s: choose a port above 1023 with %s", addr, setting)
 	case err != nil:
-		return fmt.Errorf("cannot listen on %s: %w; choose an address of this computer with CAREBELL_ADDR", s.cfg.Addr, err)
+		return nil, fmt.Errorf("cannot listen on %s: %w; choose an address of this computer with %s", addr, err, setting)
 	}
-	l = lingerListener{l}
+	l = d.Before(l)
 	if s.cfg.TLSCert != "" {
 		pair, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
 		if err != nil {
 			_ = l.Close()
-			return fmt.Errorf("cannot use the certificate of CAREBELL_TLS_CERT and CAREBELL_TLS_KEY: %w", err)
+			return nil, fmt.Errorf("cannot use the certificate of CAREBELL_TLS_CERT and CAREBELL_TLS_KEY: %w", err)
 		}
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
 	}
-	s.listener = l
-	return nil
+	return l, nil
 }
 
 // Addr is the host:port that is listened on.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// WebhookAddr is the host:port that is listened on for webhooks alone; "" where there is none.
+func (s *Server) WebhookAddr() string {
+	if s.hookPort == nil {
+		return ""
+	}
+	return s.hookPort.Addr().String()
+}
 
 // URL is how this server is reached, without a slash at the end.
 func (s *Server) URL() string {
 	if s.cfg.PublicURL != nil {
 		return strings.TrimSuffix(s.cfg.PublicURL.String(), "/")
 	}
-	scheme := "http"
-	if s.cfg.TLSCert != "" {
-		scheme = "https"
-	}
 	addr := s.cfg.Addr
 	if s.listener != nil {
 		addr = s.Addr()
 	}
-	return scheme + "://" + addr
+	return s.scheme() + "://" + addr
+}
+
+func (s *Server) scheme() string {
+	if s.cfg.TLSCert != "" {
+		return "https"
+	}
+	return "http"
 }
 
 // Run serves until ctx ends or the disk fails, then stops in order: no new connections, sockets told to come back, what
@@ -190,8 +194,11 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.checker != nil {
 		g.Go(func() error { return s.checker.Run(work) })
 	}
-	served := make(chan error, 1)
+	served := make(chan error, 2)
 	go func() { served <- s.app.Listener(s.listener) }()
+	if s.hooks != nil {
+		go func() { served <- s.hooks.Listener(s.hookPort) }()
+	}
 
 	var err error
 	select {
@@ -204,11 +211,19 @@ func (s *Server) Run(ctx context.Context) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	_ = s.listener.Close()
+	if s.hooks != nil {
+		_ = s.hookPort.Close()
+	}
 	if e := s.hub.Close(drain); e != nil {
 		s.cfg.Log.Warn("some live screens did not say goodbye", "error", e)
 	}
-	if e := s.app.ShutdownWithContext(drain); e != nil && !errors.Is(e, net.ErrClosed) {
-		s.cfg.Log.Warn("some requests were cut off", "error", e)
+	for _, app := range []*fiber.App{s.app, s.hooks} {
+		if app == nil {
+			continue
+		}
+		if e := app.ShutdownWithContext(drain); e != nil && !errors.Is(e, net.ErrClosed) {
+			s.cfg.Log.Warn("some requests were cut off", "error", e)
+		}
 	}
 	s.inbox.Close()
 	stop()

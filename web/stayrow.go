@@ -22,10 +22,9 @@ func (s *Server) stayRow(st db.Stay) views.StayRow {
 	clock, f := s.clock(), st.Facts
 	row := views.StayRow{
 		ID: st.ID, Admitted: clock.At(st.AdmitAt), Discharged: clock.At(st.DischargeAt), Ended: st.Ended, Notices: st.Notices,
-		Facility: f.Facility, Diagnoses: f.Diagnoses, Disposition: f.Disposition, Attending: seenBy(f.Encounter), Exchanges: exchangeNames(f.Exchanges),
+		Facility: f.Facility, Class: f.Class, Diagnoses: f.Diagnoses, Disposition: f.Disposition, Attending: seenBy(f.Encounter), Exchanges: exchangeNames(f.Exchanges),
 		VisitNumbers: f.VisitNumbers, Sources: s.staySources(st),
 	}
-	row.Class = f.Class
 	if len(f.Reasons) > 0 {
 		row.Reason = f.Reasons[0]
 	}
@@ -45,6 +44,9 @@ func (s *Server) stayRow(st db.Stay) views.StayRow {
 			Exchanges: exchangeNames(a.Exchanges), Facility: orMissing(a.Facility, "facility not sent"), Admitted: clock.At(unixMilli(a.AdmitAt)),
 			Discharged: clock.At(unixMilli(a.DischargeAt)), Ended: a.Ended, Notices: len(a.MessageIDs), IDs: append(a.VisitNumbers, a.EncounterIDs...),
 		})
+	}
+	if len(f.Accounts) == 0 && len(f.EncounterIDs) > 1 {
+		row.Encounters = f.EncounterIDs
 	}
 	for _, j := range f.Joined {
 		row.Joined = append(row.Joined, joinWords[j])

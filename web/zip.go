@@ -39,7 +39,7 @@ func (s *Server) documentsZip(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if c.FormValue("what") != "all" {
+	if posted(c, "what") != "all" {
 		if list, err = chosen(c, list); err != nil {
 			return err
 		}

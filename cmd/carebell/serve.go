@@ -31,6 +31,9 @@ func serve(ctx context.Context, s *settings, args []string, t terminal) error {
 			return err
 		}
 		fmt.Fprintf(t.out, "Carebell is at %s\n", srv.URL())
+		if at := srv.WebhookAddr(); at != "" {
+			fmt.Fprintf(t.out, "Webhooks have an address of their own: %s\n", at)
+		}
 		if token != "" {
 			fmt.Fprintf(t.out, "Nobody can log in yet. Open this link once to make the first admin:\n  %s/setup?token=%s\n", srv.URL(), token)
 		}

@@ -26,6 +26,7 @@ import (
 // documented are the settings this version uses.
 var documented = []struct{ name, usual, help string }{
 	{"CAREBELL_ADDR", "127.0.0.1:8080", "address to listen on"},
+	{"CAREBELL_WEBHOOK_ADDR", "", "a further address to listen on, for webhooks alone: pages then need not be reachable from outside"},
 	{"CAREBELL_DATA", "./data", "data folder; made where missing"},
 	{"CAREBELL_WEBHOOK_KEYS", "", "webhook keys, separated by commas, each optionally key@expiry (RFC 3339)"},
 	{"CAREBELL_TIMEZONE", "", "the practice's time zone, like America/Chicago; the computer's where not set"},
@@ -182,12 +183,18 @@ func (s *settings) config(t terminal) (web.Config, error) {
 		Addr: s.get("CAREBELL_ADDR"), TLSCert: s.get("CAREBELL_TLS_CERT"), TLSKey: s.get("CAREBELL_TLS_KEY"),
 		Now: now, Log: slog.New(slog.NewTextHandler(t.log, nil)),
 	}
-	host, port, err := net.SplitHostPort(c.Addr)
-	if err != nil || port == "" {
-		return c, fmt.Errorf("CAREBELL_ADDR is %q, which is not host:port: write it like 127.0.0.1:8080", c.Addr)
+	listened := []struct{ setting, addr string }{{"CAREBELL_ADDR", c.Addr}}
+	if c.WebhookAddr = s.get("CAREBELL_WEBHOOK_ADDR"); c.WebhookAddr != "" {
+		listened = append(listened, struct{ setting, addr string }{"CAREBELL_WEBHOOK_ADDR", c.WebhookAddr})
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return c, fmt.Errorf("CAREBELL_ADDR is %q, which has no usable port: write it like 127.0.0.1:8080", c.Addr)
+	for _, l := range listened {
+		_, port, err := net.SplitHostPort(l.addr)
+		if err != nil || port == "" {
+			return c, fmt.Errorf("%s is %q, which is not host:port: write it like 127.0.0.1:8080", l.setting, l.addr)
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return c, fmt.Errorf("%s is %q, which has no usable port: write it like 127.0.0.1:8080", l.setting, l.addr)
+		}
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return c, errors.New("CAREBELL_TLS_CERT and CAREBELL_TLS_KEY belong together: set both or neither")
@@ -200,9 +207,13 @@ func (s *settings) config(t terminal) (web.Config, error) {
 		c.PublicURL = u
 	}
 	encrypted := c.TLSCert != "" || c.PublicURL != nil && c.PublicURL.Scheme == "https"
-	if !web.Loopback(c.Addr) && !encrypted {
-		return c, fmt.Errorf("CAREBELL_ADDR %s can be reached from other computers (host %q), and patient data must not travel in clear: set CAREBELL_TLS_CERT and CAREBELL_TLS_KEY, or CAREBELL_PUBLIC_URL=https://… for a proxy that does TLS", c.Addr, host)
+	for _, l := range listened {
+		if !web.Loopback(l.addr) && !encrypted {
+			host, _, _ := net.SplitHostPort(l.addr)
+			return c, fmt.Errorf("%s %s can be reached from other computers (host %q), and patient data must not travel in clear: set CAREBELL_TLS_CERT and CAREBELL_TLS_KEY, or CAREBELL_PUBLIC_URL=https://… for a proxy that does TLS", l.setting, l.addr, host)
+		}
 	}
+	var err error
 	if c.TrustedProxies, err = s.proxies(); err != nil {
 		return c, err
 	}

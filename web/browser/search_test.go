@@ -53,7 +53,7 @@ func TestAPatientIsFoundByKeyboardAlone(t *testing.T) {
 	b.press("uentin")
 	b.until("the patient is offered", `document.querySelector("#hit-1")`)
 	b.press(enter)
-	b.until("Enter without a choice shows all on a page", `location.pathname === "/search" && document.querySelector(".row.hit a")`)
+	b.until("Enter without a choice shows all on a page", `location.pathname === "/search" && document.querySelector(".row.hit a") && `+live)
 	b.press("j")
 	b.press(enter)
 	b.until("which opens them too", `location.pathname === "/patients/`+id+`"`)

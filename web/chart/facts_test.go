@@ -214,3 +214,34 @@ func TestFactsOfALaboratorysReports(t *testing.T) {
 		t.Errorf("got\n%+v\nwant\n%+v", n.Facts.Panels, want)
 	}
 }
+
+// TestTestsOfOneRequisitionStandTogether: they are one panel; where it was several, nobody says what the others are called.
+func TestTestsOfOneRequisitionStandTogether(t *testing.T) {
+	var reports []string
+	for i, name := range []string{"SODIUM", "POTASSIUM", "CHLORIDE"} {
+		order := []string{"gone", "gone too", "left"}[i]
+		reports = append(reports, resource("QUEST", "DiagnosticReport", fmt.Sprint("r", i), fmt.Sprintf(`,"status":"final","identifier":[{"system":"https://questdiagnostics.com/identifier/requisition","value":"R1"}],"code":{"coding":[{"system":"http://loinc.org","code":"%d-1","display":"%s in serum"}]},
+				"effectiveDateTime":"2026-11-20T00:00:00.000Z","basedOn":[{"reference":"ServiceRequest/%s"}],"result":[{"reference":"Observation/o%d"}]`, i, name, order, i)),
+			resource("QUEST", "Observation", fmt.Sprint("o", i), fmt.Sprintf(`,"status":"final","code":{"text":%q,"coding":[{"system":"http://loinc.org","code":"%d-1"}]},"valueString":"5"`, name, i)))
+	}
+	for codes, want := range map[string][]string{
+		`{"system":"http://www.ama-assn.org/go/cpt","code":"80048"}`: {`"BASIC METABOLIC PANEL" by HOSPITALIST,SAMPLE: SODIUM 0-1 POTASSIUM 1-1 CHLORIDE 2-1`},
+		`{"system":"http://www.ama-assn.org/go/cpt","code":"80048"},{"system":"http://www.ama-assn.org/go/cpt","code":"80061"}`: {
+			`"" by HOSPITALIST,SAMPLE: SODIUM 0-1 POTASSIUM 1-1`, `"BASIC METABOLIC PANEL" by HOSPITALIST,SAMPLE: CHLORIDE 2-1`,
+		},
+	} {
+		n := shownOf(t, "patient.laboratory", "", bundleOf(append(reports, resource("QUEST", "ServiceRequest", "left",
+			`,"requisition":{"system":"http://questdiagnostics.com/requisition-number","value":"R1"},"code":{"text":"BASIC METABOLIC PANEL","coding":[`+codes+`]},"requester":{"display":"HOSPITALIST,SAMPLE"}`))...))
+		var got []string
+		for _, p := range n.Facts.Panels {
+			line := fmt.Sprintf("%q by %s:", p.Name, p.OrderedBy.Name)
+			for _, r := range p.Results {
+				line += " " + r.Name + " " + r.Code
+			}
+			got = append(got, line)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}

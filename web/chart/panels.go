@@ -11,26 +11,37 @@ import (
 // panels are the reports of a record with their results, and one of the results that no report names.
 func panels(f fhir.Facts) []care.Panel {
 	var out []care.Panel
-	orders := map[string]int{} // where the panel of an order stands
+	type part struct {
+		order, name, status, collected, laboratory, exchange string
+		oneTest                                              bool
+	}
+	first := map[part]int{} // where the panel of an order stands
 	for _, r := range f.Reports {
 		if r.OtherSubject != "" {
 			continue
 		}
 		p := panel(r)
-		if i, ok := orders[r.OrderID]; ok && r.OrderID != "" && onePanel(out[i], p) {
+		key := part{r.OrderID, p.Name, p.Status, p.Collected, p.Laboratory, p.Exchange, r.OneTest}
+		if r.OneTest {
+			key.name = "" // that of its test
+		}
+		if i, ok := first[key]; ok && !p.NotPerformed {
+			if r.OneTest {
+				out[i].Name = "" // nobody says what panel they are
+			}
 			out[i] = joined(out[i], p)
 			continue
 		}
-		if !p.NotPerformed {
-			orders[r.OrderID] = len(out)
+		if r.OrderID != "" && !p.NotPerformed {
+			first[key] = len(out)
 		}
 		out = append(out, p)
 	}
 	loose := slices.DeleteFunc(slices.Clone(f.Observations), func(o fhir.Observation) bool { return o.OtherSubject != "" })
 	if len(loose) > 0 {
-		first := loose[0]
+		newest := loose[0]
 		p := care.Panel{
-			Status: first.Status, Collected: timeText(first.Effective), Issued: timeText(first.Issued), Exchange: first.Exchange,
+			Status: newest.Status, Collected: timeText(newest.Effective), Issued: timeText(newest.Issued), Exchange: newest.Exchange,
 			NotPerformed: !slices.ContainsFunc(loose, func(o fhir.Observation) bool { return !o.NotPerformed }),
 		}
 		for _, o := range loose {
@@ -59,13 +70,7 @@ func panel(r fhir.Report) care.Panel {
 	return p
 }
 
-// onePanel says whether two reports of one order are parts of one panel: the laboratory network sends a report for every
-// test of it (contract.md: one row of its file, one report).
-func onePanel(a, b care.Panel) bool {
-	return !b.NotPerformed && a.Name == b.Name && a.Status == b.Status && a.Collected == b.Collected && a.Laboratory == b.Laboratory &&
-		a.Exchange == b.Exchange
-}
-
+// joined is one panel of two reports of one order: the laboratory network sends a report for every test of it.
 func joined(a, b care.Panel) care.Panel {
 	paragraphs := func(a, b string) string {
 		if b == "" || strings.Contains(a, b) {

@@ -159,6 +159,19 @@ func TestWhateverGrowsWithoutLimitIsReadInLittleMemory(t *testing.T) {
 		"extensions of ours":     resource(`"resourceType":"Condition","id":"c","extension":[`, `1]`, always(strings.Repeat(`{"url":"`+sourceURL+`","valueCoding":{"code":"a"}},`, 500))),
 		"an extension's value":   resource(`"resourceType":"Condition","id":"c","extension":[{"valueCoding":{"code":"`, `"},"url":"`+sourceURL+`"}]`, always(block)),
 		"an extension's members": resource(`"resourceType":"Condition","id":"c","extension":[{"url":"`+sourceURL+`"`, `}]`, always(strings.Repeat(`,"valueCode":"abcdefghijklmnopqrstuvwxyz"`, 1600))),
+		"merged from many": resource(`"resourceType":"Practitioner","id":"c","extension":[`, `1]`, func(i int) string {
+			return strings.Repeat(fmt.Sprintf(`{"url":"http://hl7.org/fhir/StructureDefinition/artifact-relatedArtifact","valueRelatedArtifact":{"type":"derived-from","display":"Practitioner/%d"}},`, i), 400)
+		}),
+		"many merged from others": chunks(bundleHead, n, func(i int) string {
+			return strings.Repeat(entryText(fmt.Sprintf(`{"resourceType":"Practitioner","id":"p%d","extension":[{"url":"http://hl7.org/fhir/StructureDefinition/artifact-relatedArtifact","valueRelatedArtifact":{"display":"Practitioner/q%d"}}],"name":[{"text":"N"}]}`, i, i)), 300)
+		}, `]}`),
+		"many requisitions": chunks(bundleHead, n, func(i int) string {
+			var b strings.Builder
+			for k := range 300 {
+				b.WriteString(entryText(fmt.Sprintf(`{"resourceType":"ServiceRequest","id":"s%d-%d","requisition":{"system":"requisition","value":"r%d-%d"},"code":{"text":"Panel"},"padding":"%s"}`, i, k, i, k, strings.Repeat("x", 100))))
+			}
+			return b.String()
+		}, `]}`),
 		"encounters of one id": chunks(bundleHead, n, func(i int) string {
 			return strings.Repeat(entryText(fmt.Sprintf(`{"resourceType":"Encounter","id":"e","period":{"start":"20%02d-03-04T05:06:07Z"},"reasonCode":[{"text":"Reason %d"}]}`, i%25, i)), 400)
 		}, `]}`),

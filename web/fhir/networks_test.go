@@ -400,3 +400,71 @@ func TestALongLaboratoryFileKeepsWhatBelongsTogether(t *testing.T) {
 		}
 	}
 }
+
+// merged is a resource that the sender made of others: it names them, and leaves some references to them as they were.
+func merged(resource string, others ...string) string {
+	var named []string
+	for _, other := range others {
+		named = append(named, fmt.Sprintf(`,{"url":"http://hl7.org/fhir/StructureDefinition/artifact-relatedArtifact","valueRelatedArtifact":{"type":"derived-from","display":%q}}`, other))
+	}
+	i := strings.Index(resource, `}]`) + len(`}`)
+	return resource[:i] + strings.Join(named, "") + resource[i:]
+}
+
+func TestReferencesToWhatTheSenderMergedAreFollowed(t *testing.T) {
+	resources := fill("", "")
+	resources[2] = strings.Replace(resources[2], "Practitioner/dr", "Practitioner/gone-2", 1)
+	resources[3] = merged(resources[3], "Practitioner/gone-1", "Practitioner/gone-2", "Organization/ph", "odd")
+	d := readAnyOrder(t, resources...).Dispenses[0]
+	if d.Prescriber.NPI != "1999999984" || d.Prescriber.Phone != "555-0111" || d.Pharmacy.Name != "Sample Street Pharmacy" {
+		t.Errorf("prescriber %+v, pharmacy %+v", d.Prescriber, d.Pharmacy)
+	}
+	circle := []string{
+		merged(of("X", "Practitioner", "a", ""), "Practitioner/b"), merged(of("X", "Practitioner", "c", ""), "Practitioner/a", "Practitioner/c"),
+		of("X", "MedicationRequest", "r", `,"requester":{"reference":"Practitioner/gone","display":"As displayed"},"medicationCodeableConcept":{"text":"Drug"}`),
+	}
+	if p := readAnyOrder(t, circle...).Prescriptions[0]; p.Prescriber != (fhir.Contact{Name: "As displayed"}) {
+		t.Errorf("prescriber %+v", p.Prescriber)
+	}
+}
+
+// TestReportsOfOneRequisition: of the orders of a requisition the sender leaves one, and the reports' references to the
+// others lead nowhere. Who ordered is known of all of them; what the panel is called not where it was seen to be several.
+func TestReportsOfOneRequisition(t *testing.T) {
+	report := func(id, order, code, display string) string {
+		return of("QUEST", "DiagnosticReport", id, fmt.Sprintf(`,"identifier":[{"system":"https://questdiagnostics.com/identifier/accession","value":"A1"},{"system":"https://questdiagnostics.com/identifier/requisition","value":"R1"}],
+			"code":{"coding":[{"system":"http://loinc.org","code":%q%s}]},"basedOn":[{"reference":"ServiceRequest/%s"}],"result":[{"reference":"Observation/o-%s"}]`, code, display, order, id))
+	}
+	result := func(id, code, name string) string {
+		return of("QUEST", "Observation", "o-"+id, fmt.Sprintf(`,"code":{"text":%q,"coding":[{"system":"http://loinc.org","code":%q}]},"valueString":"5"`, name, code))
+	}
+	const cpt, other = `{"system":"http://www.ama-assn.org/go/cpt","code":"80061"}`, `{"system":"http://www.ama-assn.org/go/cpt","code":"80053"}`
+	for name, c := range map[string]struct {
+		codes string
+		want  map[string]string // report → name
+	}{
+		"one order by its code":     {cpt, map[string]string{"r1": "LIPID PANEL", "r2": "LIPID PANEL", "r3": "Panel of its own"}},
+		"two orders by their codes": {cpt + "," + other, map[string]string{"r1": "LIPID PANEL", "r2": "Cholesterol in words", "r3": "Panel of its own"}},
+		"an order without a code":   {laboratoryProcedure, map[string]string{"r1": "LIPID PANEL", "r2": "LIPID PANEL", "r3": "Panel of its own"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resources := ordered(`{"text":"LIPID PANEL","coding":[` + c.codes + `]}`)
+			resources[1] = strings.Replace(resources[1], `"requester":{"reference":"Practitioner/dr"},"locationReference":[{"reference":"Location/site"}]`,
+				`"requisition":{"system":"http://questdiagnostics.com/requisition-number","value":"R1"},"requester":{"reference":"Practitioner/gone"},"locationReference":[{"reference":"Location/gone"},{"reference":"Location/site"}]`, 1)
+			resources[2] = merged(resources[2], "Practitioner/gone")
+			f := readAnyOrder(t, append(resources,
+				report("r1", "order", "1-1", ""), report("r2", "gone", "2-2", `,"display":"Cholesterol in words"`), report("r3", "gone too", "9-9", `,"display":"Panel of its own"`),
+				result("r1", "1-1", "TRIGLYCERIDES"), result("r2", "2-2", "CHOLESTEROL"), result("r3", "3-3", "HDL"))...)
+			for _, r := range f.Reports {
+				if r.Name != c.want[r.ID] || r.OrderID != "order" || r.OrderedBy.NPI != "1234567893" || r.Site.Phone != "555-0142" || r.OneTest != (r.Name == "Cholesterol in words") {
+					t.Errorf("%s: %q by %+v at %+v for order %q, one test %t; want %q", r.ID, r.Name, r.OrderedBy, r.Site, r.OrderID, r.OneTest, c.want[r.ID])
+				}
+			}
+		})
+	}
+	two := readAnyOrder(t, report("r1", "gone", "1-1", ""), result("r1", "1-1", "TRIGLYCERIDES"),
+		of("QUEST", "ServiceRequest", "a", `,"requisition":{"system":"http://questdiagnostics.com/requisition-number","value":"R1"},"code":{"text":"A"}`), of("QUEST", "ServiceRequest", "b", `,"requisition":{"system":"http://questdiagnostics.com/requisition-number","value":"R1"},"code":{"text":"B"}`), of("QUEST", "ServiceRequest", "c", `,"requisition":{"system":"http://questdiagnostics.com/requisition-number","value":"R1"},"code":{"text":"C"}`))
+	if r := two.Reports[0]; r.OrderID != "" || r.Name != "1-1" || !r.OneTest {
+		t.Errorf("of several orders of one requisition: %q, %q", r.OrderID, r.Name)
+	}
+}

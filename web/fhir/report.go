@@ -15,7 +15,8 @@ type Report struct {
 	Effective    Time          `json:"effective,omitzero"` // effectiveDateTime, effectivePeriod.start, else of the specimen: when collected
 	Issued       Time          `json:"issued,omitzero"`
 	Performer    string        `json:"performer,omitempty"`   // performer[0]: the laboratory
-	OrderID      string        `json:"orderId,omitempty"`     // basedOn → ServiceRequest
+	OneTest      bool          `json:"oneTest,omitzero"`      // Name is that of its only result: there is no panel
+	OrderID      string        `json:"orderId,omitempty"`     // basedOn → ServiceRequest, else the one of the same requisition
 	OrderedBy    Contact       `json:"orderedBy,omitzero"`    // ServiceRequest.requester
 	Site         Contact       `json:"site,omitzero"`         // ServiceRequest.locationReference: where it was ordered
 	Specimen     string        `json:"specimen,omitempty"`    // specimen → Specimen.type, else how it was collected, in words
@@ -132,35 +133,60 @@ func (r *reader) finishReport(f *report) Report {
 		}
 		f.Results = append(f.Results, r.finishObservation(o))
 	}
-	if code := f.Code; code.Text != code.Code {
-		f.Name = code.Text
-	}
-	for _, to := range f.orders {
-		k := r.find(to, "ServiceRequest")
-		if k == nil {
-			continue
-		}
-		if order, ok := k.item.(*order); ok {
-			f.OrderID, f.Name = k.id, firstWord(f.Name, k.label)
-			f.OrderedBy, f.Site = r.contact(order.requester, people...), r.contact(order.site, "Location")
-			break
-		}
-	}
-	f.Name = firstWord(f.Name, f.Code.Text)
+	r.ordered(f)
 	f.NotPerformed = f.isNotPerformed()
 	return f.Report
+}
+
+// ordered takes from the order what the report is called, and who ordered it. The code of a report that is that of its only
+// result names no panel: the laboratory network sends a report for each test.
+func (r *reader) ordered(f *report) {
+	own := ""
+	if f.Code.Text != f.Code.Code {
+		own = f.Code.Text
+	}
+	single := len(f.Results) == 1 && f.Code.Code != "" && f.Code.Code == f.Results[0].Code.Code
+	if !single {
+		f.Name = own
+	}
+	k, sure := r.orderOf(f)
+	if k != nil {
+		order, _ := k.item.(*order)
+		f.OrderID, f.OrderedBy = k.id, r.contact(order.requester, people...)
+		for _, site := range order.sites {
+			if f.Site = r.contact(site, "Location"); f.Site.Name != "" {
+				break
+			}
+		}
+		if sure {
+			f.Name = firstWord(f.Name, k.label)
+		}
+	}
+	if f.OneTest = single && f.Name == ""; f.Name == "" {
+		f.Name = firstWord(own, f.Code.Text)
+	}
+}
+
+// orderOf is the order of a report. One that is found by its requisition alone can be what the sender made of several; sure
+// is false where its codes show that it is, and then it does not say what this report is called.
+func (r *reader) orderOf(f *report) (k *known, sure bool) {
+	for _, to := range f.orders {
+		if k := r.find(to, "ServiceRequest"); k != nil {
+			if o, ok := k.item.(*order); ok {
+				return k, !o.several || r.direct(to, "ServiceRequest") != nil
+			}
+		}
+	}
+	return nil, false
 }
 
 // collected takes from the specimens what they are and, where the report does not say it, when they were collected: from
 // its own, else from those of the order.
 func (r *reader) collected(f *report) {
 	all := f.specimens
-	for _, to := range f.orders {
-		if k := r.find(to, "ServiceRequest"); k != nil {
-			if order, ok := k.item.(*order); ok {
-				all = append(all, order.specimens...)
-			}
-		}
+	if k, _ := r.orderOf(f); k != nil {
+		order, _ := k.item.(*order)
+		all = append(all, order.specimens...)
 	}
 	for _, to := range all {
 		k := r.find(to, "Specimen")
@@ -189,17 +215,26 @@ func (f *report) isNotPerformed() bool {
 
 // order is what reports need of a ServiceRequest.
 type order struct {
-	requester, site ref
-	specimens       []ref
+	requester        ref
+	sites, specimens []ref
+	several          bool // it has several codes of one system: the sender keeps those of all orders that it made it of
 }
 
 // order reads a ServiceRequest: what was ordered in the words of who ordered it, and by whom. A coding is no such words:
 // the sender puts the same ones on every order.
 func (c *from) order(k *known, n *node) {
 	k.label = c.line(n.get("code", "text"))
-	o := &order{requester: c.ref(n.get("requester")), specimens: c.refs(n.get("specimen"), maxIdentifiers)}
-	if sites := c.refs(n.get("locationReference"), maxIdentifiers); len(sites) > 0 {
-		o.site = sites[0]
+	o := &order{
+		requester: c.ref(n.get("requester")), specimens: c.refs(n.get("specimen"), maxResults), sites: c.refs(n.get("locationReference"), maxResults),
+	}
+	codes := map[string]string{}
+	for i, coding := range n.get("code", "coding").all() {
+		system, code := coding.get("system").str(), coding.get("code").str()
+		if code == "" || code == snomedLaboratory {
+			continue
+		}
+		o.several = o.several || i >= maxCodings || codes[system] != "" && codes[system] != code
+		codes[system] = code
 	}
 	if k.label == "" {
 		for _, coding := range n.get("code", "coding").all() {

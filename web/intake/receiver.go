@@ -1,16 +1,19 @@
 package intake
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"carebell/db"
+	"carebell/web/bodies"
+	"carebell/web/door"
 	"carebell/web/metriport"
 )
 
@@ -37,30 +40,46 @@ type Receiver struct {
 	Log      *slog.Logger
 	Refused  *Refusals
 	Accepted func() // called after each durable delivery; must not block
+
+	Budget *bodies.Budget                                   // of all bodies that are being received; nil = none
+	Sender func(c *fiber.Ctx) (from netip.Addr, known bool) // known: it has proved before who it is; nil = nobody has
+	Proved func(c *fiber.Ctx)                               // called when the signature fitted; nil = nobody wants to know
 }
+
+// limits are those of one delivery. The sender gives up after 5 s, whatever it has still to send.
+var limits = bodies.Limits{Most: MaxBody, Patience: 5 * time.Second, Rate: 16 << 10, Whole: 30 * time.Second}
 
 // Handle answers one POST. 200 is said only after the body is durable; a request that is not signed by a key in force
 // gets 401 and leaves nothing but a count.
 func (r *Receiver) Handle(c *fiber.Ctx) error {
 	began := r.Now()
 	if c.Get(fiber.HeaderContentEncoding) != "" {
-		r.Refused.Add("encoded")
-		return c.Status(fiber.StatusUnsupportedMediaType).SendString("Send the body as it is, without Content-Encoding.\n")
-	}
-	// Everything that leaves this handler must be a copy: Fiber gives the request's memory to the next one.
-	body := bytes.Clone(c.Request().Body())
-	if len(body) > MaxBody {
-		return fiber.ErrRequestEntityTooLarge
+		return r.refuse(c, "encoded", fiber.StatusUnsupportedMediaType, "Send the body as it is, without Content-Encoding.\n")
 	}
 	signature := strings.Clone(c.Get(metriport.SignatureHeader))
 	if signature == "" {
-		r.Refused.Add("no signature")
-		return c.Status(fiber.StatusUnauthorized).SendString("The request is not signed.\n")
+		return r.refuse(c, "no signature", fiber.StatusUnauthorized, "The request is not signed.\n")
+	}
+	if !metriport.IsSignature(signature) { // before the body is read: what is no signature fits nothing
+		return r.refuse(c, "wrong signature", fiber.StatusUnauthorized, "The signature fits no webhook key in force.\n")
+	}
+	// Everything that leaves this handler must be a copy: Fiber gives the request's memory to the next one.
+	l := limits
+	if r.Sender != nil {
+		l.From, l.Known = r.Sender(c)
+	}
+	body, done, err := bodies.Read(c.Context(), l, r.Budget)
+	defer done()
+	if err != nil {
+		return r.unread(c, err)
 	}
 	key := signedBy(r.Keys, began, body, signature)
 	if key == "" {
 		r.Refused.Add("wrong signature")
 		return c.Status(fiber.StatusUnauthorized).SendString("The signature fits no webhook key in force.\n")
+	}
+	if r.Proved != nil {
+		r.Proved(c)
 	}
 	e := metriport.ReadEnvelope(body)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -90,4 +109,27 @@ func (r *Receiver) Handle(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Send(pong)
+}
+
+// unread answers a delivery whose body could not be read.
+func (r *Receiver) unread(c *fiber.Ctx, err error) error {
+	switch {
+	case errors.Is(err, bodies.ErrTooLarge):
+		return fiber.ErrRequestEntityTooLarge
+	case errors.Is(err, bodies.ErrTooSlow):
+		return r.refuse(c, "too slow", fiber.StatusRequestTimeout, "The body did not arrive in time. Send it again.\n")
+	case errors.Is(err, bodies.ErrNoRoom):
+		r.Log.Warn("a webhook was answered 503, so that it is sent again: too many large bodies came at the same time")
+		return r.refuse(c, "no room", fiber.StatusServiceUnavailable, "Too many large messages came at the same time. Send it again.\n")
+	default:
+		return r.refuse(c, "cut short", fiber.StatusBadRequest, "The body did not arrive whole. Send it again.\n")
+	}
+}
+
+// refuse counts a request whose body was not read, or not to its end, and closes its connection.
+func (r *Receiver) refuse(c *fiber.Ctx, reason string, status int, words string) error {
+	r.Refused.Add(reason)
+	door.Linger(c.Context().Conn())
+	c.Context().SetConnectionClose()
+	return c.Status(status).SendString(words)
 }

@@ -25,6 +25,19 @@ func Verify(key string, body []byte, signature string) bool {
 	return hmac.Equal([]byte(Sign(key, body)), []byte(signature))
 }
 
+// IsSignature says whether a signature has the form of one: 64 lower-case hexadecimal digits.
+func IsSignature(signature string) bool {
+	if len(signature) != hex.EncodedLen(sha256.Size) {
+		return false
+	}
+	for _, c := range []byte(signature) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
 func mac(key string, body []byte) []byte {
 	h := hmac.New(sha256.New, []byte(key))
 	h.Write(body)

@@ -15,6 +15,7 @@ import (
 
 // TestShapes: what the sender really sends becomes what was written beside it by hand: facts, rows, the export, stays.
 func TestShapes(t *testing.T) {
+	t.Parallel()
 	shapes := load(t)
 	w := newWorld(t)
 	close(w.answer)
@@ -30,6 +31,7 @@ func TestShapes(t *testing.T) {
 // TestShapesBackwards: the messages of each shape come in the opposite order, and no record is there before all of them
 // are in the chart. What people see is the same.
 func TestShapesBackwards(t *testing.T) {
+	t.Parallel()
 	shapes := load(t)
 	w := newWorld(t)
 	for _, s := range shapes {
@@ -46,6 +48,7 @@ func TestShapesBackwards(t *testing.T) {
 // TestDaysAreTheSameInEveryZone: what pharmacies and laboratories date by days lies on the same day for a practice in
 // Honolulu and in Guam.
 func TestDaysAreTheSameInEveryZone(t *testing.T) {
+	t.Parallel()
 	var days []shape
 	for _, s := range load(t) {
 		if !slices.ContainsFunc(s.Messages, func(m message) bool { return len(m.Row.Happened) != len(time.DateOnly) }) {
@@ -76,6 +79,7 @@ func TestDaysAreTheSameInEveryZone(t *testing.T) {
 
 // TestRebuildMakesTheSameShapes: carebell rebuild makes the very same chart again, in which all shapes hold.
 func TestRebuildMakesTheSameShapes(t *testing.T) {
+	t.Parallel()
 	shapes := load(t)
 	w := newWorld(t)
 	close(w.answer)

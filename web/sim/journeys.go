@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -89,7 +90,7 @@ func (s *Sim) tellAll(j *journey, steps int, now time.Time) Journey {
 
 // stranger is a patient of the practice beside those of the demo.
 func stranger(i int) person {
-	id := derived("stranger", fmt.Sprint(i))
+	id := derived("stranger", strconv.Itoa(i))
 	return person{
 		id: id, given: givenNames[i%len(givenNames)], family: fmt.Sprintf("%s-%d", familyNames[i%len(familyNames)], i),
 		sex: []string{"female", "male"}[i%2], born: fmt.Sprintf("%d-%02d-%02d", 1930+i%70, 1+i%12, 1+i%28), externalID: fmt.Sprintf("77%05d", i),

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -77,7 +78,7 @@ func (f fills) resources(id namer) (all []object) {
 		for _, name := range []string{"requester", "performer", "dispenseRequest"} { // the last row's stands
 			*request = request.set(name, asked.find(name))
 		}
-		dispenses.fold(drugKey+day+fmt.Sprint(row.what.days), row.dispense(own("dispense"), f.who, *medication, *request, *at))
+		dispenses.fold(drugKey+day+strconv.Itoa(row.what.days), row.dispense(own("dispense"), f.who, *medication, *request, *at))
 	}
 	for _, kind := range []*folding{&people, &medications, &requests, &dispenses} {
 		all = append(all, kind.all()...)
