@@ -75,7 +75,7 @@ func (p *Projector) Run(ctx context.Context) error {
 			n, err = p.Again(ctx) // what is new goes first
 		}
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // a step that was called off has written nothing
+			return nil // a step that was called off has written nothing
 		}
 		switch {
 		case err != nil:
