@@ -22,6 +22,7 @@ const (
 	ActionResend   Action = "resend"   // had the sender send again what failed
 	ActionSearch   Action = "search"   // looked for a patient; the words are not kept
 	ActionAgain    Action = "again"    // had messages processed again
+	ActionSet      Action = "set"      // changed a setting; the object is what it is now
 )
 
 // Audit notes that a person did something. object names a thing by its id, "" = none.

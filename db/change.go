@@ -19,6 +19,7 @@ const (
 	TopicIdentities Topic = "identity"
 	TopicInbox      Topic = "inbox"
 	TopicSystem     Topic = "system"
+	TopicHealth     Topic = "health" // of the summary of a patient
 )
 
 // Change is one numbered change of the chart: of a patient, of one of their notifications where NotificationID is not 0,

@@ -33,7 +33,7 @@ func TestDownloadReportCountsEveryLinkOnce(t *testing.T) {
 			}
 			tx.Now = noon.UnixMilli()
 			if state == FetchFetching {
-				_, _, err = tx.TakeDownloads(t.Context(), 100)
+				_, _, err = tx.TakeDownloads(t.Context(), 100, func(string) int { return 100 })
 				return err
 			}
 			return tx.EndDownload(t.Context(), Download{ID: int64(n), State: state, Reason: reason, URL: "u"})

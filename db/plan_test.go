@@ -190,9 +190,24 @@ func listings() (out []listing) {
 		return err
 	})
 	add(false, "a patient's files", func(ctx context.Context, s Snapshot) error { _, err := s.PatientDownloads(ctx, "p-1", 200); return err })
-	add(true, "a patient's facts", func(ctx context.Context, s Snapshot) error {
-		_, err := s.FactsOf(ctx, "p-1", map[care.Kind]int{care.Lab: 200, care.Pharmacy: 100})
+	add(true, "a patient's health", func(ctx context.Context, s Snapshot) error { _, err := s.PatientHealth(ctx, "p-1", 25, 5); return err })
+	for _, only := range []HealthNews{NewsNone, NewsGone} {
+		for _, after := range []*HealthEntry{nil, {Rank: 1, At: "2026", Key: "k"}} {
+			add(false, "a section of it", func(ctx context.Context, s Snapshot) error {
+				_, err := s.HealthList(ctx, "p-1", HealthPlace{Section: care.SectionResults}, only, after, 51)
+				return err
+			})
+		}
+	}
+	add(false, "the history of a thing", func(ctx context.Context, s Snapshot) error {
+		_, err := s.HealthEvents(ctx, "p-1", HealthEntry{Health: care.Health{Section: care.SectionResults}, Key: "k"}, 0, 101)
 		return err
+	})
+	add(false, "the next file of a patient's health", func(ctx context.Context, s Snapshot) error {
+		if _, err := s.NextHealth(ctx, true); err != sql.ErrNoRows { //nolint:errorlint // it comes bare
+			return err
+		}
+		return nil
 	})
 	add(true, "a patient's head", func(ctx context.Context, s Snapshot) error {
 		if _, err := s.PatientHead(ctx, "p-1"); err != sql.ErrNoRows { //nolint:errorlint // it comes bare

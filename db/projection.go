@@ -13,6 +13,7 @@ var projections = []string{"notification", "stay", "facility", "patient_search",
 	"import_event", "import_job",
 	"pull_document_link", "pull_document", "pull_part", "pull",
 	"identity",
+	"health_entry", "health_event", "health_name", "health_patient", "health_stale",
 	"search_words", "search_entry",
 	"inbox_patient", "inbox_outcome", "cursor"}
 
@@ -23,6 +24,9 @@ func (tx *Tx) DropProjections(ctx context.Context) error {
 		if _, err := tx.exec(ctx, "DELETE FROM "+table); err != nil {
 			return fmt.Errorf("emptying %s: %w", table, err)
 		}
+	}
+	if _, err := tx.exec(ctx, `UPDATE health_file SET state = 'folding', folded = '' WHERE state IN ('folding', 'read')`); err != nil {
+		return fmt.Errorf("emptying the summaries: %w", err)
 	}
 	// Whatever should have been read again is.
 	if _, err := tx.exec(ctx, `UPDATE reprocess SET ended_at = ? WHERE ended_at IS NULL`, tx.Now); err != nil {

@@ -3,12 +3,8 @@ package db
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"carebell/web/care"
@@ -174,29 +170,4 @@ type NotificationWithFacts struct {
 	Kind  care.Kind
 	At    time.Time
 	Facts care.Facts
-}
-
-// FactsOf lists the facts of a patient's notifications in one statement, the latest first: of each kind as many as most
-// says.
-func (s Snapshot) FactsOf(ctx context.Context, patientID string, most map[care.Kind]int) ([]NotificationWithFacts, error) {
-	var parts []string
-	var args []any
-	for _, kind := range slices.Sorted(maps.Keys(most)) {
-		parts = append(parts, `SELECT * FROM (SELECT id, kind, happened_at AS at, facts FROM notification INDEXED BY notification_facts
-			WHERE patient_id = ? AND kind = ? AND facts <> '' ORDER BY at DESC, id DESC LIMIT ?)`)
-		args = append(args, patientID, kind, most[kind])
-	}
-	rows, err := s.QueryContext(ctx, strings.Join(parts, " UNION ALL ")+" ORDER BY at DESC, id DESC", args...)
-	if err != nil {
-		return nil, fmt.Errorf("listing facts: %w", err)
-	}
-	return collect(rows, func(n *NotificationWithFacts) error {
-		var at sql.NullInt64
-		var facts string
-		if err := rows.Scan(&n.ID, &n.Kind, &at, &facts); err != nil {
-			return err
-		}
-		n.At = instant(at)
-		return json.Unmarshal([]byte(facts), &n.Facts)
-	})
 }

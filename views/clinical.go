@@ -12,31 +12,6 @@ import (
 	"github.com/a-h/templ"
 )
 
-// FillRow is one dispensed drug.
-type FillRow struct {
-	Drug     string
-	Flags    []Flag
-	Filled   string
-	Details  []string
-	Dosage   string
-	Pharmacy string
-}
-
-// Test is one laboratory test with its latest result.
-type Test struct {
-	Name   string
-	Value  string
-	Unit   string
-	Range  string
-	Panel  string
-	Status string
-	At     string
-	Flags  []Flag
-	Low    *float64
-	High   *float64
-	Trend  []Point // numeric values, in any order
-}
-
 // Point is one value of a trend.
 type Point struct {
 	At    time.Time
@@ -62,8 +37,8 @@ type spark struct {
 }
 
 // spark draws the trend; false where there are fewer than two values.
-func (t Test) spark() (spark, bool) {
-	points := slices.Clone(t.Trend)
+func (t Trend) spark() (spark, bool) {
+	points := slices.Clone(t.Points)
 	slices.SortStableFunc(points, func(a, b Point) int { return a.At.Compare(b.At) })
 	if len(points) < 2 {
 		return spark{}, false
@@ -108,6 +83,7 @@ func coordinate(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
 
 // Summary is a discharge summary with its sections.
 type Summary struct {
+	ID       int64
 	Title    string
 	Written  string
 	Authors  []string

@@ -32,8 +32,7 @@ type PatientDetail struct {
 	Sources     []Source
 	Aliases     []Alias
 	Stays       []StayRow
-	Fills       []FillRow
-	Tests       []Test
+	Health      HealthSummary
 	Summaries   []Summary
 	Messages    []MessageRow
 	Pulls       []PullRow // what was asked of the networks, the latest first

@@ -11,6 +11,7 @@ type System struct {
 	Types    []TypeRow
 	Lag      Lag
 	Fetched  Fetched
+	Places   Places
 	Storage  Storage
 	Rotation Rotation
 	Settings []SettingRow
@@ -48,6 +49,13 @@ type Fetched struct {
 	Reached int
 	InTime  int
 	Reasons []Fact
+	Ahead   []string // what will go wrong with links that wait, and what to do
+}
+
+// Places are how many files are fetched at once, as an admin sets them.
+type Places struct {
+	PerHost, All int
+	Most         int
 }
 
 // Sentence is the proof for links in one line.

@@ -62,6 +62,9 @@ func matrix() []entry {
 		{`"/patients"`, "GET", "/patients?q=" + canary, nil, signed(led, in), "/login?next=%2Fpatients"},
 		{`"/patients/:id"`, "GET", "/patients/p-1", nil, signed(led, in), "/login?next=%2Fpatients%2Fp-1"},
 		{`"/patients/:id"`, "GET", "/patients/nobody", nil, signed(led, found), "/login?next=%2Fpatients%2Fnobody"},
+		{`"/patients/:id/health/:section"`, "GET", "/patients/p-1/health/problems", nil, signed(led, in), "/login?next=%2Fpatients%2Fp-1%2Fhealth%2Fproblems"},
+		{`"/patients/:id/health/:section"`, "GET", "/patients/p-1/health/nothing", nil, signed(led, found), "/login?next=%2Fpatients%2Fp-1%2Fhealth%2Fnothing"},
+		{`"/patients/:id/health/:section/:ref"`, "GET", "/patients/p-1/health/problems/0123456789abcdef", nil, signed(led, found), "/login?next=%2Fpatients%2Fp-1%2Fhealth%2Fproblems%2F0123456789abcdef"},
 		{`"/patients/:id/correct"`, "POST", "/patients/p-1/correct", url.Values{"birth_date": {"never"}}, [4]int{401, no, 422, 422}, ""},
 		{`"/messages"`, "GET", "/messages?state=all", nil, signed(led, in), "/login?next=%2Fmessages"},
 		{`"/messages"`, "GET", "/messages?box=outbound&q=" + canary, nil, signed(led, in), "/login?next=%2Fmessages"},
@@ -109,6 +112,8 @@ func matrix() []entry {
 		{`"/admin/inbox/again"`, "POST", "/admin/inbox/again", url.Values{"status": {"lost"}}, [4]int{401, no, no, 422}, ""},
 		{`"/files/:id/spreadsheet"`, "GET", "/files/1/spreadsheet", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fspreadsheet"},
 		{"systemPath", "GET", "/admin/system", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem"},
+		{`systemPath + "/places"`, "POST", "/admin/system/places", url.Values{"host": {"5"}, "all": {"9"}}, [4]int{401, no, no, led}, ""},
+		{`systemPath + "/places"`, "POST", "/admin/system/places", url.Values{"host": {"5"}, "all": {"many"}}, [4]int{401, no, no, 422}, ""},
 		{"completenessPath", "GET", completenessPage, nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},
 		{"completenessPath", "GET", completenessPage + "?format=csv", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem%2Fcompleteness"},
 		{`completenessPath + "/check"`, "POST", completenessPage + "/check", nil, [4]int{401, no, no, 409}, ""}, // no API key is set

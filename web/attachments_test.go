@@ -134,7 +134,11 @@ func TestTheFileCompletesTheEvent(t *testing.T) {
 	o.take(t, []byte(`{"meta":{"messageId":"p","type":"patient.admit"},"payload":{"patientId":"p-1"}}`))
 	b.Form(t, "/patients/p-1/correct", map[string][]string{"name": {"Jane Example"}, "birth_date": {"1950-02-03"}})
 	ids := o.take(t, o.event("message.received", "", o.lead("/m.json", 10*time.Minute, held(let, says(file))), `,"from":"The event"`))
-	before := words(page(t, b, "/messages/2"), "main")
+	var before string
+	waitFor(t, "the page that says that the file is being fetched", func() bool { // which is said of what takes longer than a moment
+		before = words(page(t, b, "/messages/2"), "main")
+		return strings.Contains(before, "The full message is not here: fetching")
+	})
 	holds(t, "before", before, "Subject not yet known", "The event", "The full message is not here: fetching", "Sentnot sent", "patientIdan empty text")
 	holds(t, "the row before", words(page(t, b, "/messages"), "#m-2"), "Subject not yet known", "unmatched")
 	conn := o.openSocket(t, b, "view=message&id=2&since=0")

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"mime"
-	"strconv"
 	"time"
 
 	"carebell/db"
@@ -19,37 +18,24 @@ var sixSections = []string{
 
 // Bounds of what one patient page shows.
 const (
-	mostFills     = 100
-	mostLabs      = 200 // notifications that trends are drawn from
 	mostFiles     = 200
 	mostSummaries = 5
 	mostMail      = 100
 	mostPulls     = 20 // requests for records
 )
 
-// clinical reads what the records of a patient say: drugs, results with their trend, documents, summaries.
+// clinical reads what the records of a patient say: the summary of their health, documents, discharge summaries.
 func (s *Server) clinical(ctx context.Context, v db.Snapshot, id string, p *views.PatientDetail) error {
-	notices, err := v.FactsOf(ctx, id, map[care.Kind]int{care.Pharmacy: mostFills, care.Lab: mostLabs, care.Summary: mostSummaries})
+	health, err := v.PatientHealth(ctx, id, mostEntries, mostSummaries)
 	if err != nil {
 		return err
 	}
-	var labs []db.NotificationWithFacts
-	for _, n := range notices {
-		switch n.Kind {
-		case care.Pharmacy:
-			for _, f := range n.Facts.Fills {
-				p.Fills = append(p.Fills, s.fillRow(n, f))
-			}
-		case care.Lab:
-			labs = append(labs, n)
-		case care.Summary:
-			if d := n.Facts.Summary; d != nil {
-				p.Summaries = append(p.Summaries, s.summaryView(n, *d))
-			}
-		default:
+	p.Health = s.healthView(id, health)
+	for _, n := range health.Summaries {
+		if d := n.Facts.Summary; d != nil {
+			p.Summaries = append(p.Summaries, s.summaryView(n, *d))
 		}
 	}
-	p.Tests = s.tests(labs)
 	files, err := v.PatientDownloads(ctx, id, mostFiles)
 	if err != nil {
 		return err
@@ -75,70 +61,8 @@ func (s *Server) clinical(ctx context.Context, v db.Snapshot, id string, p *view
 	return err
 }
 
-func (s *Server) fillRow(n db.NotificationWithFacts, f care.Fill) views.FillRow {
-	beside := f
-	beside.Pharmacy = care.Contact{} // it stands in a column of its own
-	row := views.FillRow{
-		Drug: orMissing(f.Drug, "Drug not sent"), Filled: s.when(f.Filled), Flags: []views.Flag{fillFlag(f)}, Details: s.wording().fillDetails(beside),
-		Dosage: f.Dosage, Pharmacy: f.Pharmacy.Name,
-	}
-	if row.Filled == "" {
-		row.Filled = s.clock().At(n.At).Short()
-	}
-	return row
-}
-
-// tests groups results by test, the one with the latest result first, with the values over time for its trend.
-func (s *Server) tests(labs []db.NotificationWithFacts) []views.Test {
-	var out []views.Test
-	at := map[string]int{}
-	seen := map[string]bool{}
-	for _, n := range labs { // the latest first
-		for _, p := range n.Facts.Panels {
-			for _, r := range p.Results {
-				once := r.Code + "\x00" + r.Value + "\x00" + r.At
-				if seen[once] { // the same result in a second notice
-					continue
-				}
-				seen[once] = true
-				i, ok := at[r.Code]
-				if !ok {
-					i = len(out)
-					at[r.Code] = i
-					out = append(out, s.testRow(n, p, r))
-				}
-				if value, err := strconv.ParseFloat(r.Number, 64); err == nil {
-					when := n.At
-					if t := fhir.ParseTime(r.At); !t.IsZero() {
-						when = t.Time
-					}
-					out[i].Trend = append(out[i].Trend, views.Point{At: when, Value: value})
-				}
-			}
-		}
-	}
-	return out
-}
-
-func (s *Server) testRow(n db.NotificationWithFacts, p care.Panel, r care.Result) views.Test {
-	t := views.Test{
-		Name: orMissing(r.Name, "Test not named"), Value: r.Value, Unit: r.Unit, Range: r.Range(), Panel: p.Name,
-		Status: orMissing(r.Status, "status not sent"), At: s.when(r.At), Flags: resultFlags(r),
-	}
-	if t.At == "" {
-		t.At = s.clock().At(n.At).Short()
-	}
-	if low, err := strconv.ParseFloat(r.Low, 64); err == nil {
-		t.Low = &low
-	}
-	if high, err := strconv.ParseFloat(r.High, 64); err == nil {
-		t.High = &high
-	}
-	return t
-}
-
 func (s *Server) summaryView(n db.NotificationWithFacts, d care.Document) views.Summary {
-	out := views.Summary{Title: orMissing(d.Title, "Discharge summary"), Written: s.when(d.Date), Authors: d.Authors}
+	out := views.Summary{ID: n.ID, Title: orMissing(d.Title, "Discharge summary"), Written: s.when(d.Date), Authors: d.Authors}
 	if out.Written == "" {
 		out.Written = s.clock().At(n.At).Short()
 	}

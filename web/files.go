@@ -184,6 +184,9 @@ func (s *Server) fetchState(d db.Download) string {
 		if d.Reason != "" {
 			return "waiting to try again: " + d.Reason
 		}
+		if s.archive.HostDown(d.Host) {
+			return "waiting until its origin answers"
+		}
 		return "waiting to be fetched"
 	case db.FetchFetching:
 		if p, ok := s.archive.Progress(d.ID); ok && p.Total > 0 {

@@ -72,6 +72,16 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return err
 		})
 		return s.patientScreen(id, canMark), err
+	case "health":
+		q, err := healthQueryOf(c, c.Query("id"), c.Query("section"), c.Query("thing"))
+		if err != nil {
+			return live.Screen{}, err
+		}
+		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+			_, err := v.Patient(c.UserContext(), q.patient)
+			return err
+		})
+		return s.healthScreen(q), err
 	case "messages":
 		f, err := messageFilter(c)
 		x, _ := who(c)

@@ -53,6 +53,9 @@ func (s *Server) alerts(sum db.Summary) []string {
 	if sum.Behind >= mostBehind {
 		out = append(out, "The chart is "+views.Counted(int(sum.Behind), "message")+" behind what came in: they are safe, and appear here within the next minutes by themselves.")
 	}
+	if dying := s.dying(); dying != "" {
+		out = append(out, dying)
+	}
 	if s.checker == nil {
 		return out // what was found with a key that is no longer set is not known to be so
 	}

@@ -43,6 +43,7 @@ type Server struct {
 	projector *chart.Projector
 	archive   *archive.Archive
 	imports   *imports.Indexer
+	summaries *chart.HealthKeeper
 	refusals  *intake.Refusals
 	checker   *completeness.Checker // nil without an API key
 	overview  overview
@@ -76,19 +77,26 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 		}
 		s.checker = completeness.New(d, api, self, cfg.Now, cfg.Log, s.hub.Wake)
 	}
+	places, err := loadPlaces(ctx, d)
+	if err != nil {
+		return nil, err
+	}
 	s.archive = archive.New(d, archive.Options{
-		Vault: vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Renew: chart.RenewRecord, Now: cfg.Now, Log: cfg.Log,
+		Places: places,
+		Vault:  vault, Fetcher: fetcher, Read: chart.ReadRecord, Split: chart.SplitRecord, Apply: chart.ApplyRecord, Renew: chart.RenewRecord, Now: cfg.Now, Log: cfg.Log,
 		APIKey: archive.APIKey(cfg.APIKey), Retain: cfg.KeepFiles, Alert: s.hub.Wake,
 		Stored: func(d db.Download) {
 			if d.Purpose == db.PurposeImport {
 				s.imports.Wake()
 			}
+			s.summaries.Wake()
 		},
 		Removed: func() { s.imports.Wake() },
 	})
 	s.imports = imports.New(d, s.archive.Open, cfg.Now, cfg.Log)
 	s.projector = chart.New(d, cfg.Log)
-	s.projector.OnDownloads(func() { s.archive.Wake(); s.imports.Wake() })
+	s.summaries = chart.NewHealthKeeper(d, s.archive.Open, cfg.Log)
+	s.projector.OnDownloads(func() { s.archive.Wake(); s.imports.Wake(); s.summaries.Wake() })
 	s.auth, err = auth.New(d, cfg.Now, auth.Options{
 		Idle:  cfg.IdleLogout,
 		Ended: func(id auth.SessionID) { s.hub.End(string(id[:])) },
@@ -189,6 +197,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.hub.Run(work) })
 	g.Go(func() error { return s.archive.Run(work) })
 	g.Go(func() error { return s.imports.Run(work) })
+	g.Go(func() error { return s.summaries.Run(work) })
 	g.Go(func() error { return s.refusals.Run(work, s.db, s.cfg.Log) })
 	g.Go(func() error { return s.pulse(work) })
 	if s.checker != nil {

@@ -51,7 +51,7 @@ func TestPagesAskFewStatements(t *testing.T) {
 		}
 		return fewest
 	}
-	paths := []string{"/", "/?kind=lab&q=p-1", "/?exchange=BAMBOO&kind=lab&q=p-1", "/?exchange=not-sent", "/patients", "/patients?q=p-1", "/patients/p", "/setup",
+	paths := []string{"/", "/?kind=lab&q=p-1", "/?exchange=BAMBOO&kind=lab&q=p-1", "/?exchange=not-sent", "/patients", "/patients?q=p-1", "/patients/p", "/patients/p/health/results", "/setup",
 		"/messages", "/messages?q=p-1&state=all", "/messages?only=unmatched", "/messages?box=outbound", "/messages/4", "/messages/5", "/messages/5?q=p-1", "/messages/sent/6",
 		"/imports", "/imports?state=stuck&q=o", "/imports/job",
 		"/admin/system", "/admin/system/completeness",

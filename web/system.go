@@ -16,6 +16,7 @@ import (
 
 	"carebell/db"
 	"carebell/views"
+	"carebell/web/archive"
 	"carebell/web/chart"
 	"carebell/web/live"
 	"carebell/web/metriport"
@@ -90,6 +91,9 @@ func (s *Server) systemState(ctx context.Context, v db.Snapshot, l views.Live) (
 	}
 	p.Lag = s.lag(st, sums.report)
 	p.Fetched = fetched(sums.report)
+	p.Fetched.Ahead = s.ahead()
+	places := s.archive.Places()
+	p.Places = views.Places{PerHost: places.PerHost, All: places.All, Most: archive.MostPlaces}
 	p.Storage = s.storage(st, sums)
 	p.Version = version(st)
 	return p, nil

@@ -20,6 +20,8 @@ func bench(ctx context.Context, s *settings, args []string, t terminal) (err err
 	f.DurationVar(&i.round, "round", 2*time.Second, "ingest: how long one of them takes")
 	f.IntVar(&i.events, "events", 100_000, "burst, rebuild: how many webhooks")
 	f.BoolVar(&i.json, "json", false, "ingest, burst, rebuild: answer as JSON")
+	f.DurationVar(&o.away, "away", 20*time.Millisecond, "archive: how long the origin takes to answer")
+	f.IntVar(&o.queue, "queue", 20_000, "archive: how many links wait while acknowledgements are counted; 0 = leave that out")
 	words, err := parse(f, args, 1, t)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 
 	"carebell/db"
 	"carebell/web"
+	"carebell/web/chart"
 	"carebell/web/intake"
 	"carebell/web/sim"
 )
@@ -29,10 +30,20 @@ type archiveBench struct {
 	size      int // KiB of a document
 	outage    time.Duration
 	life      time.Duration // of a link
+	away      time.Duration // how long the origin takes to answer
+	queue     int           // links that wait while acknowledgements are counted
+}
+
+// unlinked makes the bodies of one round of admits without a link.
+func unlinked(round int) func(worker, n int) []byte {
+	return func(worker, n int) []byte {
+		return fmt.Appendf(nil, `{"meta":{"messageId":"bench-%d-%d-%d","when":"2026-01-05T15:04:05.123Z","type":"patient.admit"},"payload":{"patientId":"bench-%d","externalId":"%06d","admitTimestamp":"2026-01-05T14:%02d:%02d.000Z"}}`,
+			round, worker, n, n%5000, n%5000, n%60, worker%60)
+	}
 }
 
 // perMessage is how many documents one webhook names.
-const perMessage = 10
+const perMessage = 100
 
 func (o archiveBench) run(ctx context.Context, dir string, t terminal) error {
 	switch {
@@ -43,7 +54,10 @@ func (o archiveBench) run(ctx context.Context, dir string, t terminal) error {
 	case o.outage <= 0 || o.life <= o.outage || o.life > 7*24*time.Hour:
 		return fmt.Errorf("--outage is %s and --life is %s: links must outlive the outage, for at most 7 days", o.outage, o.life)
 	}
-	from := &origin{size: o.size << 10, life: o.life, asked: map[string]time.Time{}}
+	if o.away < 0 || o.away > time.Second || o.queue < 0 || o.queue > 1_000_000 {
+		return fmt.Errorf("--away is %s and --queue is %d: choose at most 1s, and at most 1000000 links", o.away, o.queue)
+	}
+	from := &origin{size: o.size << 10, life: o.life, away: o.away, asked: map[string]time.Time{}}
 	listener, err := listenLoopback(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot start an origin to fetch from: %w", err)
@@ -77,7 +91,7 @@ func (o archiveBench) measure(ctx context.Context, srv *web.Server, from *origin
 	defer func() { err = errors.Join(err, d.Close()) }()
 	w := &watched{db: d, origin: from, hook: srv.URL() + intake.Path}
 
-	fmt.Fprintf(t.log, "getting %d documents of %d KiB one after the other\n", o.documents, o.size)
+	fmt.Fprintf(t.log, "getting %d documents of %d KiB, %d at once\n", o.documents, o.size, plainAtOnce)
 	plain, err := from.getAll(ctx, o.documents)
 	if err != nil {
 		return fmt.Errorf("getting documents for comparison: %w", err)
@@ -92,19 +106,76 @@ func (o archiveBench) measure(ctx context.Context, srv *web.Server, from *origin
 	if err != nil {
 		return err
 	}
+	waiting, err := o.acknowledgements(ctx, w, t)
+	if err != nil {
+		return err
+	}
 
-	fmt.Fprintf(t.out, "Documents of %d KiB whose links live %s, %d in each part:\n", o.size, o.life, o.documents)
+	fmt.Fprintf(t.out, "Documents of %d KiB whose links live %s, %d in each part, %s away:\n", o.size, o.life, o.documents, o.away)
 	fmt.Fprintf(t.out, "  origin up:                       stored before expiry %s\n", up)
 	fmt.Fprintf(t.out, "  origin down for %-16s stored before expiry %s\n", o.outage.String()+":", down)
 	fmt.Fprintf(t.out, "From the answer to a webhook to the first byte asked for, at most: %s\n", up.latest.Round(time.Millisecond))
 	rate, yardstick := float64(o.documents)/up.took.Seconds(), float64(o.documents)/plain.Seconds()
 	fmt.Fprintf(t.out, "Downloads per second, encrypted and durable:   %8.0f\n", rate)
-	fmt.Fprintf(t.out, "Plain GETs per second, one after the other:    %8.0f\n", yardstick)
+	fmt.Fprintf(t.out, "Plain GETs per second, %d at once:             %8.0f\n", plainAtOnce, yardstick)
 	fmt.Fprintf(t.out, "Ratio:                                         %8.2f\n", rate/yardstick)
+	waiting.write(t, o.queue)
 	if up.inTime != o.documents || down.inTime != o.documents {
 		return errors.New("not every document was stored before its link expired")
 	}
 	return nil
+}
+
+// plainAtOnce is how many plain GETs run at once for comparison: as many as the archive's places of one host.
+const plainAtOnce = 64
+
+// burden is what waiting links cost the receiver.
+type burden struct{ without, with float64 } // acknowledgements per second
+
+func (b burden) write(t terminal, queue int) {
+	if b.with == 0 {
+		return
+	}
+	fmt.Fprintf(t.out, "Acknowledgements per second, no link waiting:  %8.0f\n", b.without)
+	fmt.Fprintf(t.out, "The same with %7d links waiting:            %8.0f\n", queue, b.with)
+	fmt.Fprintf(t.out, "Ratio:                                         %8.2f\n", b.with/b.without)
+}
+
+// acknowledgements counts how many webhooks are acknowledged while no link waits, and while many do, of an origin that is
+// down. Each is the best of three rounds.
+func (o archiveBench) acknowledgements(ctx context.Context, w *watched, t terminal) (b burden, err error) {
+	if o.queue == 0 {
+		return b, nil
+	}
+	fmt.Fprintf(t.log, "counting acknowledgements without and with %d links waiting\n", o.queue)
+	rounds := 0
+	best := func(out *float64) error {
+		for range 3 {
+			rounds++
+			l, err := load(w.hook, 2*time.Second, 0, 0, unlinked(rounds))
+			if err != nil {
+				return err
+			}
+			*out = max(*out, l.rate)
+			if err := w.caughtUp(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := best(&b.without); err != nil {
+		return b, err
+	}
+	w.origin.down.Store(true)
+	w.origin.life = 6 * 24 * time.Hour // they wait until the end
+	defer w.origin.down.Store(false)
+	if err := w.post(ctx, "queue", o.queue, 100, func(string) {}); err != nil {
+		return b, err
+	}
+	if err := w.caughtUp(ctx); err != nil {
+		return b, err
+	}
+	return b, best(&b.with)
 }
 
 // part is how the documents of one part ended.
@@ -139,23 +210,8 @@ func (w *watched) send(ctx context.Context, name string, n int, outage time.Dura
 	}
 	answered := map[string]time.Time{}
 	began := now()
-	client := &http.Client{Timeout: 30 * time.Second}
-	defer client.CloseIdleConnections()
-	for i := 0; i < n; i += perMessage {
-		var paths []string
-		for j := i; j < min(i+perMessage, n); j++ {
-			paths = append(paths, fmt.Sprintf("/%s/%d", name, j))
-		}
-		status, answer, err := sim.Post(ctx, client, w.hook, benchKey, w.origin.message(name, i, paths))
-		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("answered %d: %s", status, answer)
-		}
-		if err != nil {
-			return part{}, fmt.Errorf("a webhook was not taken: %w", err)
-		}
-		for _, p := range paths {
-			answered[p] = now()
-		}
+	if err := w.post(ctx, name, n, perMessage, func(path string) { answered[path] = now() }); err != nil {
+		return part{}, err
 	}
 	p := part{sent: n}
 	for {
@@ -185,6 +241,49 @@ func (w *watched) send(ctx context.Context, name string, n int, outage time.Dura
 	return p, nil
 }
 
+// post sends n documents, so many in each message.
+func (w *watched) post(ctx context.Context, name string, n, each int, answered func(path string)) error {
+	client := &http.Client{Timeout: 30 * time.Second}
+	defer client.CloseIdleConnections()
+	for i := 0; i < n; i += each {
+		var paths []string
+		for j := i; j < min(i+each, n); j++ {
+			paths = append(paths, fmt.Sprintf("/%s/%d", name, j))
+		}
+		status, answer, err := sim.Post(ctx, client, w.hook, benchKey, w.origin.message(name, i, paths))
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("answered %d: %s", status, answer)
+		}
+		if err != nil {
+			return fmt.Errorf("a webhook was not taken: %w", err)
+		}
+		for _, p := range paths {
+			answered(p)
+		}
+	}
+	return nil
+}
+
+// caughtUp waits until the chart has every message.
+func (w *watched) caughtUp(ctx context.Context) error {
+	for {
+		var left int64
+		err := w.db.Read(ctx, func(v db.Snapshot) error {
+			h, err := v.Health(ctx, chart.CursorInbox)
+			left = h.Waiting
+			return err
+		})
+		if err != nil || left == 0 {
+			return err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 func (w *watched) report(ctx context.Context) (r db.DownloadReport, err error) {
 	err = w.db.Read(ctx, func(v db.Snapshot) error {
 		r, err = v.DownloadReport(ctx)
@@ -198,6 +297,7 @@ type origin struct {
 	base string
 	size int
 	life time.Duration
+	away time.Duration
 	down atomic.Bool
 
 	mu    sync.Mutex
@@ -213,6 +313,7 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if o.down.Load() {
 		panic(http.ErrAbortHandler)
 	}
+	time.Sleep(o.away)
 	var seed [32]byte
 	copy(seed[:], r.URL.Path)
 	w.Header().Set("Content-Type", "application/octet-stream")
@@ -232,22 +333,32 @@ func (o *origin) message(name string, n int, paths []string) []byte {
 		name, n, at.Format(time.RFC3339Nano), n%500, strings.Join(documents, ","))
 }
 
-// getAll gets n documents one after the other and returns how long that took.
+// getAll gets n documents, plainAtOnce at once, and returns how long that took.
 func (o *origin) getAll(ctx context.Context, n int) (time.Duration, error) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: plainAtOnce}}
+	defer client.CloseIdleConnections()
 	began := now()
-	for i := range n {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/plain/%d", o.base, i), nil)
-		if err != nil {
-			return 0, err
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return 0, err
-		}
-		_, err = io.Copy(io.Discard, resp.Body)
-		if err = errors.Join(err, resp.Body.Close()); err != nil {
-			return 0, err
-		}
+	g, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range plainAtOnce {
+		g.Go(func() error {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/plain/%d", o.base, i), nil)
+				if err != nil {
+					return err
+				}
+				resp, err := client.Do(req)
+				if err != nil {
+					return err
+				}
+				_, err = io.Copy(io.Discard, resp.Body)
+				if err = errors.Join(err, resp.Body.Close()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	return now().Sub(began), nil
+	err := g.Wait()
+	return now().Sub(began), err
 }

@@ -30,7 +30,7 @@ func (o ingestBench) burst(ctx context.Context, work string, t terminal) error {
 		if err != nil {
 			return err
 		}
-		if _, err := load(srv.URL()+intake.Path, 200*time.Millisecond, 0, warmUp); err != nil { // so that there is something to mark
+		if _, err := load(srv.URL()+intake.Path, 200*time.Millisecond, 0, warmUp, benchBody); err != nil { // so that there is something to mark
 			return err
 		}
 		if _, err := drained(ctx, d); err != nil {
@@ -42,7 +42,7 @@ func (o ingestBench) burst(ctx context.Context, work string, t terminal) error {
 		var looked error
 		watching.Go(func() { pages, marks, looked = person.work(ctx, d, stop) })
 		began := now()
-		l, err := load(srv.URL()+intake.Path, 0, o.events, 0)
+		l, err := load(srv.URL()+intake.Path, 0, o.events, 0, benchBody)
 		took := now().Sub(began)
 		close(stop)
 		watching.Wait()
@@ -71,7 +71,7 @@ func (o ingestBench) burst(ctx context.Context, work string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	return table.say(t, o.json)
+	return table.write(t, o.json)
 }
 
 // drained waits until the chart has everything, and returns how much it had to take in.
@@ -106,7 +106,7 @@ type person struct {
 }
 
 func signIn(ctx context.Context, srv *web.Server) (person, error) {
-	const email, password = "bench@clinic.example", "nine quiet lanterns 71" //nolint:gosec // of a folder that is removed
+	const email, password = "bench@clinic.example", "nine quiet lanterns 71" //nolint:gosec // of a folder that is thrown away
 	if err := srv.Auth().AddUser(ctx, email, db.Coordinator, password); err != nil {
 		return person{}, err
 	}
@@ -208,7 +208,7 @@ func (o ingestBench) rebuild(ctx context.Context, work string, t terminal) (err 
 	return benchTable{
 		Title: fmt.Sprintf("The chart of %d events made again", o.events), Yardstick: "appended to the inbox",
 		Results: []benchResult{{Name: "appended to the inbox", PerSecond: l.rate, Ratio: 1}, {Name: "taken into the chart", PerSecond: rate, Ratio: rate / l.rate}},
-	}.say(t, o.json)
+	}.write(t, o.json)
 }
 
 // fill appends events to the inbox as the receiver does.

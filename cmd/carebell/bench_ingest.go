@@ -54,7 +54,7 @@ type benchTable struct {
 	Notes     []string      `json:"notes,omitempty"`
 }
 
-func (b benchTable) say(t terminal, asJSON bool) error {
+func (b benchTable) write(t terminal, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(t.out).Encode(b)
 	}
@@ -96,7 +96,7 @@ func (o ingestBench) ingest(ctx context.Context, work string, t terminal) error 
 		table.Results = append(table.Results, benchResult{Name: name, PerSecond: l.rate, P50: l.at(0.5), P99: l.at(0.99), Ratio: l.rate / rates[bareHandler]})
 	}
 	table.Notes = append(table.Notes, fmt.Sprintf("As served is %.2f of storing nothing and %.2f times one commit a request.", rates[wholeServer]/rates[bareHandler], rates[wholeServer]/rates[oneCommit]))
-	return table.say(t, o.json)
+	return table.write(t, o.json)
 }
 
 // loaded is how a load went.
@@ -125,7 +125,7 @@ func (o ingestBench) measure(ctx context.Context, name, dir string) (l loaded, e
 	switch name {
 	case wholeServer:
 		err = benchServer(ctx, dir, func(_ context.Context, srv *web.Server, _ *db.DB) error {
-			l, err = load(srv.URL()+intake.Path, o.round, 0, 0)
+			l, err = load(srv.URL()+intake.Path, o.round, 0, 0, benchBody)
 			return err
 		})
 		return l, err
@@ -159,7 +159,7 @@ func (o ingestBench) receiver(ctx context.Context, store intake.Inbox) (loaded, 
 	background.Go(func() { _ = app.Listener(listener) })
 	defer background.Wait()
 	defer func() { _ = app.ShutdownWithTimeout(5 * time.Second) }()
-	return load("http://"+listener.Addr().String()+intake.Path, o.round, 0, 0)
+	return load("http://"+listener.Addr().String()+intake.Path, o.round, 0, 0, benchBody)
 }
 
 // benchServer runs a whole server on a folder of its own while f runs.
@@ -193,8 +193,8 @@ func benchServer(ctx context.Context, dir string, f func(ctx context.Context, sr
 const warmUp = 1 << 24
 
 // load posts signed webhooks over benchConnections connections: for a time, or so many where events is not 0. Each of a
-// connection has a number from first on.
-func load(url string, round time.Duration, events, first int) (l loaded, err error) {
+// connection has a number from first on, and the body that body makes of it.
+func load(url string, round time.Duration, events, first int, body func(worker, n int) []byte) (l loaded, err error) {
 	client := &fasthttp.Client{MaxConnsPerHost: benchConnections, ReadTimeout: 15 * time.Second, WriteTimeout: 15 * time.Second}
 	defer client.CloseIdleConnections()
 	var refused atomic.Int64
@@ -210,9 +210,9 @@ func load(url string, round time.Duration, events, first int) (l loaded, err err
 			req.SetRequestURI(url)
 			req.Header.SetMethod(fasthttp.MethodPost)
 			for n := 0; events > 0 && n*benchConnections+worker < events || events == 0 && now().Before(until); n++ {
-				body := benchBody(worker, first+n)
-				req.Header.Set(metriport.SignatureHeader, metriport.Sign(benchKey, body))
-				req.SetBody(body)
+				b := body(worker, first+n)
+				req.Header.Set(metriport.SignatureHeader, metriport.Sign(benchKey, b))
+				req.SetBody(b)
 				asked := now()
 				if err := client.Do(req, resp); err != nil || resp.StatusCode() != fasthttp.StatusOK {
 					refused.Add(1)

@@ -17,13 +17,13 @@ import (
 
 // How downloads are run.
 const (
-	atOnce      = 8
 	firstPause  = time.Second      // before the second try; it doubles
 	longestWait = 30 * time.Second // between tries
 	leastWait   = 250 * time.Millisecond
 	lastTries   = 3         // for answers that will hardly change, such as 404
 	diskFloor   = 512 << 20 // bytes that must stay free; webhooks need them
 	tellEvery   = 500 * time.Millisecond
+	tellFirst   = 300 * time.Millisecond // a fetch that takes less is not told of before its end
 )
 
 // Reader reads the facts of a stored file, as JSON; nil where it holds none. It is called outside of any transaction.
@@ -51,9 +51,19 @@ type Archive struct {
 	stored  func(db.Download)
 	removed func()
 
+	hosts   *hosts
+	running sync.WaitGroup // fetches
+
 	mu       sync.Mutex
 	progress map[int64]Progress
 	full     bool
+	fetched  []*result     // files that are not yet on the disk
+	some     chan struct{} // there are some
+	ended    []*result     // what the next turn writes down
+	files    int           // that were fetched and are not yet written down
+	ends     int           // fetches that ended since the pace was measured
+	pace     pace
+	forecast Forecast
 }
 
 // Progress is how far a running fetch is.
@@ -72,6 +82,7 @@ type Options struct {
 	Now   func() time.Time
 	Log   *slog.Logger
 
+	Places Places        // zero = DefaultPlaces
 	APIKey APIKey        // "" = no fresh links for documents
 	Retain time.Duration // how long files are kept; 0 = for ever
 	Alert  func()        // called when [Archive.DiskFull] changes; must not block
@@ -91,17 +102,24 @@ func New(d *db.DB, o Options) *Archive {
 	if o.Removed == nil {
 		o.Removed = func() {}
 	}
+	if o.Places == (Places{}) {
+		o.Places = DefaultPlaces
+	}
 	return &Archive{
+		hosts: newHosts(o.Places),
 		alert: o.Alert, stored: o.Stored, removed: o.Removed,
 		db: d, vault: o.Vault, fetcher: o.Fetcher, read: o.Read, split: o.Split, apply: o.Apply, renew: o.Renew, now: o.Now, log: o.Log,
-		wake: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
+		wake: make(chan struct{}, 1), some: make(chan struct{}, 1), progress: map[int64]Progress{}, free: o.Vault.free, key: o.APIKey, retain: o.Retain,
 	}
 }
 
 // Wake says that downloads may have become due. It never blocks.
-func (a *Archive) Wake() {
+func (a *Archive) Wake() { signal(a.wake) }
+
+// signal never blocks; signals that nobody has heard yet are one.
+func signal(c chan<- struct{}) {
 	select {
-	case a.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -124,70 +142,6 @@ func (a *Archive) DiskFull() bool {
 // Open returns the content of a stored download.
 func (a *Archive) Open(d db.Download) (io.ReadCloser, error) { return a.vault.Open(d.File) }
 
-// Run fetches until ctx ends, and waits for what is under way to stop.
-func (a *Archive) Run(ctx context.Context) error {
-	ctx = db.Behind(ctx) // deliveries and people's own writes go first
-	if err := a.db.Write(ctx, func(tx *db.Tx) error { return tx.ResumeDownloads(ctx) }); err != nil && ctx.Err() == nil {
-		a.log.Error("interrupted downloads could not be resumed", "error", err)
-	}
-	var running sync.WaitGroup
-	defer running.Wait()
-	slots := make(chan struct{}, atOnce)
-	sweeping := time.NewTicker(sweepEvery)
-	defer sweeping.Stop()
-	running.Go(func() { a.reread(ctx) })
-	a.sweep(ctx)
-	for {
-		wait := a.dispatch(ctx, slots, &running)
-		timer := time.NewTimer(wait)
-		select {
-		case <-a.wake:
-		case <-timer.C:
-		case <-sweeping.C:
-			a.sweep(ctx)
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		}
-		timer.Stop()
-	}
-}
-
-// dispatch starts what is due and returns how long to rest where nothing wakes it.
-func (a *Archive) dispatch(ctx context.Context, slots chan struct{}, running *sync.WaitGroup) time.Duration {
-	const idle = time.Minute
-	open := cap(slots) - len(slots)
-	if open == 0 {
-		return idle // the end of a running one wakes
-	}
-	if !a.roomOnDisk() {
-		return 10 * time.Second
-	}
-	var due []db.Download
-	var next time.Time
-	err := a.db.Write(ctx, func(tx *db.Tx) (err error) {
-		due, next, err = tx.TakeDownloads(ctx, open)
-		return err
-	})
-	if err != nil {
-		if ctx.Err() == nil {
-			a.log.Error("due downloads could not be taken; trying again", "error", err)
-		}
-		return time.Second
-	}
-	for _, d := range due {
-		slots <- struct{}{}
-		running.Go(func() {
-			defer func() { <-slots; a.Wake() }()
-			a.one(ctx, d)
-		})
-	}
-	if next.IsZero() || len(due) == open {
-		return idle
-	}
-	return min(max(next.Sub(a.now()), 10*time.Millisecond), idle)
-}
-
 func (a *Archive) roomOnDisk() bool {
 	free, err := a.free()
 	full := err == nil && free < diskFloor
@@ -206,11 +160,16 @@ func (a *Archive) roomOnDisk() bool {
 	return !full
 }
 
-// one fetches one download and writes down how that ended.
-func (a *Archive) one(ctx context.Context, d db.Download) {
+// one fetches one download and hands on how that ended.
+func (a *Archive) one(ctx context.Context, d db.Download, t trial) {
 	began := a.now()
+	shown := d
+	telling := time.AfterFunc(tellFirst, func() { a.tell(shown) })
 	defer func() {
+		telling.Stop()
+		a.hosts.leave(t)
 		a.mu.Lock()
+		a.ends++
 		delete(a.progress, d.ID)
 		a.mu.Unlock()
 		if p := recover(); p != nil {
@@ -218,23 +177,31 @@ func (a *Archive) one(ctx context.Context, d db.Download) {
 			a.end(d, db.FetchFailed, "Carebell could not handle this file")
 		}
 	}()
-	err := a.fetch(ctx, &d)
+	r, err := a.fetch(ctx, &d, t)
 	if ctx.Err() != nil {
+		if r != nil {
+			r.discard()
+		}
 		return // it stays "fetching" and is resumed at the next start
 	}
-	switch outcome, reason := a.judge(d, err); outcome {
-	case db.FetchStored:
-		a.log.Info("download stored", "download", d.ID, "purpose", d.Purpose, "size", d.Size, "took", a.now().Sub(began).Round(time.Millisecond))
-		a.stored(d)
-	case db.FetchQueued:
-		pause := pauseBefore(d, a.now())
-		a.write(d, func(ctx context.Context, tx *db.Tx) error {
-			return tx.RetryDownload(ctx, d, reason, a.now().Add(pause))
-		})
-	default:
+	if err == nil {
+		r.began = began
+		a.hand(r)
+		return
+	}
+	a.close(d, err)
+}
+
+// close hands on that a fetch ended without a file.
+func (a *Archive) close(d db.Download, err error) {
+	outcome, reason := a.judge(d, err)
+	if outcome != db.FetchQueued {
 		a.log.Warn("download ended", "download", d.ID, "purpose", d.Purpose, "state", outcome, "reason", reason)
 		a.end(d, outcome, reason)
+		return
 	}
+	at := a.now().Add(pauseBefore(d, a.now()))
+	a.hand(&result{download: d, write: func(ctx context.Context, tx *db.Tx) error { return tx.RetryDownload(ctx, d, reason, at) }})
 }
 
 // pauseBefore is how long to wait before the next try. Where a link is about to die, tries come closer together: an origin
@@ -248,16 +215,13 @@ func pauseBefore(d db.Download, now time.Time) time.Duration {
 }
 
 func (a *Archive) end(d db.Download, state db.Fetch, reason string) {
-	d.State, d.Reason = state, reason
-	a.write(d, func(ctx context.Context, tx *db.Tx) error { return tx.EndDownload(ctx, d) })
+	d.State, d.Reason, d.File = state, reason, ""
+	a.hand(&result{download: d, write: func(ctx context.Context, tx *db.Tx) error { return tx.EndDownload(ctx, d) }})
 }
 
-func (a *Archive) write(d db.Download, f func(ctx context.Context, tx *db.Tx) error) {
-	ctx, cancel := context.WithTimeout(db.Behind(context.Background()), 30*time.Second)
-	defer cancel()
-	if err := a.db.Write(ctx, func(tx *db.Tx) error { return f(ctx, tx) }); err != nil {
-		a.log.Error("the state of a download could not be written; it is fetched again after the next start", "download", d.ID, "error", err)
-	}
+// tell has screens draw a running fetch anew.
+func (a *Archive) tell(d db.Download) {
+	a.hand(&result{download: d, write: func(ctx context.Context, tx *db.Tx) error { return tx.TouchDownload(ctx, d) }})
 }
 
 // judge decides what follows from how a fetch ended. Tries in d counts those before this one.
@@ -292,45 +256,61 @@ func (a *Archive) judge(d db.Download, err error) (db.Fetch, string) {
 
 var errEmpty = errors.New("empty")
 
-// fetch gets the content into the vault, reads its facts, and writes both down in one transaction.
-func (a *Archive) fetch(ctx context.Context, d *db.Download) error {
+// fetch gets the content into the vault and reads its facts. What it returns is written down with others.
+func (a *Archive) fetch(ctx context.Context, d *db.Download, t trial) (*result, error) {
 	limit, cancel := context.WithDeadlineCause(ctx, a.deadline(*d), ErrStalled)
 	defer cancel()
 	w, err := a.vault.Create()
 	if err != nil {
-		return &diskError{err}
+		return nil, &diskError{err}
 	}
-	defer w.Discard()
+	r := &result{writer: w, inside: &inside{vault: a.vault}}
+	whole := false
+	defer func() {
+		if !whole {
+			r.discard()
+		}
+	}()
 	meter := &meter{archive: a, download: *d, to: w}
+	begun := false
 	get := func(link string) (Fetched, error) {
-		return a.fetcher.Fetch(limit, link, d.Purpose == db.PurposeConsolidated, func(f Fetched) { meter.total = max(f.Length, 0) }, meter)
+		return a.fetcher.Fetch(limit, link, d.Purpose == db.PurposeConsolidated, func(f Fetched) { begun, meter.total = true, max(f.Length, 0) }, meter)
 	}
 	got, err := get(d.URL)
+	switch {
+	case ctx.Err() != nil:
+	case !begun && noAnswer(err):
+		a.hosts.silent(t, err.Error(), a.now(), d.ExpiresAt.Sub(a.now()))
+	default:
+		a.hosts.answered(t)
+	}
 	if a.renewable(*d, err) { // nothing was written: these end before the first byte
 		link, e := a.fetcher.fresh(limit, d.APIURL, a.key)
 		if e != nil {
-			return e
+			return nil, e
 		}
 		got, err = get(link)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if w.Size() == 0 {
-		return errEmpty
+		return nil, errEmpty
 	}
 	if d.ClaimedType == "" {
 		d.ClaimedType = got.Type
 	}
 	d.Size, d.SHA256, d.SniffedType = w.Size(), w.Sum(), Sniff(meter.head)
-	if err := w.Keep(); err != nil {
-		return &diskError{err}
+	if err := w.finish(); err != nil {
+		return nil, &diskError{err}
 	}
 	d.File, d.State, d.Reason = w.Name, db.FetchStored, ""
-	inside := &inside{vault: a.vault}
-	defer inside.discard()
-	facts := a.facts(*d, inside)
-	return a.keep(d, facts, inside)
+	r.facts = a.facts(*d, w.open, r.inside)
+	if err := r.inside.keep(); err != nil {
+		return nil, &diskError{err}
+	}
+	r.download, whole = *d, true
+	return r, nil
 }
 
 // deadline bounds one fetch: the link's life, and for a large file time to finish what began while it lived.
@@ -341,14 +321,14 @@ func (a *Archive) deadline(d db.Download) time.Time {
 }
 
 // facts reads what a file says. A file that cannot be read is kept all the same.
-func (a *Archive) facts(d db.Download, in *inside) (facts []byte) {
+func (a *Archive) facts(d db.Download, open func() (io.ReadCloser, error), in *inside) (facts []byte) {
 	defer func() {
 		if p := recover(); p != nil { // the value may quote the file
 			a.log.Error("reading a stored file panicked; it is kept", "download", d.ID, "purpose", d.Purpose, "panic", fmt.Sprintf("%T", p))
 			facts, in.parts = nil, nil
 		}
 	}()
-	r, err := a.vault.Open(d.File)
+	r, err := open()
 	if err != nil {
 		a.log.Error("a stored file could not be opened", "download", d.ID, "error", err)
 		return nil
@@ -363,49 +343,6 @@ func (a *Archive) facts(d db.Download, in *inside) (facts []byte) {
 		a.log.Warn("a stored file could not be read; it is kept", "download", d.ID, "purpose", d.Purpose, "error", err)
 	}
 	return facts
-}
-
-// keep writes down that d is stored. The same content is kept once.
-func (a *Archive) keep(d *db.Download, facts []byte, in *inside) error {
-	ctx, cancel := context.WithTimeout(db.Behind(context.Background()), 30*time.Second)
-	defer cancel()
-	fresh := d.File
-	err := in.keep()
-	if err != nil {
-		return &diskError{errors.Join(err, a.vault.Remove(fresh))}
-	}
-	err = a.db.Write(ctx, func(tx *db.Tx) error {
-		same, err := tx.StoredContent(ctx, d.SHA256)
-		if err != nil {
-			return err
-		}
-		if same != "" {
-			d.File = same
-		}
-		if err := tx.EndDownload(ctx, *d); err != nil {
-			return err
-		}
-		if err := in.add(ctx, tx, *d); err != nil || facts == nil {
-			return err
-		}
-		if err := tx.SaveRecord(ctx, d.ID, facts); err != nil {
-			return err
-		}
-		err = tx.Savepoint(ctx, func() error { return a.apply(ctx, tx, *d, facts) })
-		if err == nil || errors.Is(err, db.ErrTakenBack) || a.db.BrokenBy() != nil {
-			return err
-		}
-		a.log.Error("what a stored file says could not be taken into the chart; it is kept", "download", d.ID, "error", err)
-		return nil
-	})
-	in.settle(err == nil)
-	if err != nil || d.File != fresh {
-		err = errors.Join(err, a.vault.Remove(fresh))
-	}
-	if err != nil {
-		return &diskError{err}
-	}
-	return nil
 }
 
 // meter counts what comes in, keeps its first bytes, and tells screens how far it is.
@@ -445,7 +382,7 @@ func (m *meter) tell() {
 		return
 	}
 	m.told = now
-	a.write(m.download, func(ctx context.Context, tx *db.Tx) error { return tx.TouchDownload(ctx, m.download) })
+	a.tell(m.download)
 }
 
 // sniffLength is how many first bytes tell the type of a file.

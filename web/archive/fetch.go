@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"carebell/db"
@@ -24,6 +25,7 @@ const (
 	headerTime     = 10 * time.Second
 	stallTime      = 20 * time.Second // in which at least leastBytes must come
 	leastBytes     = 4 << 10          // or the end: a drip would hold one of few places for as long as its link lives
+	idleConns      = MostPlaces       // kept open to a host, so that files of one host need no connection each
 	DefaultMaxSize = 256 << 20        // bytes, after any decompression
 )
 
@@ -73,7 +75,7 @@ func (g *Guard) client(resolver func() *net.Resolver) *http.Client {
 			ResponseHeaderTimeout:  headerTime,
 			DisableCompression:     true, // what is compressed is inflated here, under a limit
 			MaxResponseHeaderBytes: 64 << 10,
-			MaxIdleConnsPerHost:    8,
+			MaxIdleConnsPerHost:    idleConns,
 			IdleConnTimeout:        30 * time.Second,
 		},
 	}
@@ -121,13 +123,16 @@ func (f *Fetcher) Fetch(ctx context.Context, link string, inflate bool, begun fu
 		return Fetched{}, plainly(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	body := watched(resp.Body, f.stall, cancel)
+	defer body.end()
 	switch {
 	case resp.StatusCode == http.StatusOK:
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		return Fetched{}, RefusedError{"the link leads to another address"}
-	case resp.StatusCode == http.StatusForbidden && saysExpired(resp.Body):
+	case resp.StatusCode == http.StatusForbidden && saysExpired(body):
 		return Fetched{}, ErrExpired
 	default:
+		_, _ = io.CopyN(io.Discard, body, 4<<10) // so that the connection can be used again
 		return Fetched{}, StatusError{resp.StatusCode}
 	}
 	got := Fetched{Type: mediaType(resp.Header.Get("Content-Type")), Length: resp.ContentLength}
@@ -135,28 +140,36 @@ func (f *Fetcher) Fetch(ctx context.Context, link string, inflate bool, begun fu
 		return got, ErrTooLarge
 	}
 	begun(got)
-	got.Inflate, err = f.copy(w, watched(resp.Body, f.stall, cancel), inflate || strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip"))
+	got.Inflate, err = f.copy(w, body, inflate || strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip"))
 	return got, plainly(ctx, err)
 }
 
 // copy writes the content to w, inflated where it is gzip and that was asked for, up to the limit.
 func (f *Fetcher) copy(w io.Writer, body io.Reader, inflate bool) (inflated bool, err error) {
-	in := bufio.NewReaderSize(body, 64<<10)
-	var content io.Reader = in
-	if head, _ := in.Peek(2); inflate && len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return true, fmt.Errorf("not readable as gzip: %w", err)
+	content := body
+	if inflate {
+		in := bufio.NewReader(body)
+		content = in
+		if head, _ := in.Peek(2); len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
+			z, err := gzip.NewReader(in)
+			if err != nil {
+				return true, fmt.Errorf("not readable as gzip: %w", err)
+			}
+			defer func() { _ = z.Close() }()
+			content, inflated = z, true
 		}
-		defer func() { _ = z.Close() }()
-		content, inflated = z, true
 	}
-	n, err := io.Copy(w, io.LimitReader(content, f.maxSize+1))
+	buffer, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	n, err := io.CopyBuffer(w, io.LimitReader(content, f.maxSize+1), *buffer)
 	if err == nil && n > f.maxSize {
 		err = ErrTooLarge
 	}
 	return inflated, err
 }
+
+// buffers are what copying needs, used again: many files are fetched at once.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
 // saysExpired reads S3's answer to a presigned request that is too old.
 func saysExpired(body io.Reader) bool {
@@ -204,7 +217,7 @@ func plainly(ctx context.Context, err error) error {
 }
 
 // watched cancels a transfer that stands still, or nearly so, for the time stall.
-func watched(body io.Reader, stall time.Duration, cancel context.CancelCauseFunc) io.Reader {
+func watched(body io.Reader, stall time.Duration, cancel context.CancelCauseFunc) *watchdog {
 	return &watchdog{body: body, stall: stall, timer: time.AfterFunc(stall, func() { cancel(ErrStalled) })}
 }
 
@@ -214,6 +227,8 @@ type watchdog struct {
 	timer *time.Timer
 	came  int // since the timer was set
 }
+
+func (w *watchdog) end() { w.timer.Stop() }
 
 func (w *watchdog) Read(p []byte) (int, error) {
 	n, err := w.body.Read(p)

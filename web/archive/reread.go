@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"carebell/db"
@@ -71,7 +72,7 @@ func rest(ctx context.Context, pause time.Duration) bool {
 func (a *Archive) again(ctx context.Context, d db.Download) bool {
 	in := &inside{vault: a.vault}
 	defer in.discard()
-	facts := a.facts(d, in)
+	facts := a.facts(d, func() (io.ReadCloser, error) { return a.vault.Open(d.File) }, in)
 	if facts == nil || ctx.Err() != nil {
 		return false
 	}
@@ -87,6 +88,9 @@ func (a *Archive) again(ctx context.Context, d db.Download) bool {
 	}
 	if err != nil && ctx.Err() == nil {
 		a.log.Error("what a stored file says could not be taken into the chart again; its old facts stay", "download", d.ID, "error", err)
+	}
+	if err == nil {
+		a.stored(d)
 	}
 	return err == nil
 }

@@ -243,7 +243,7 @@ func TestDripsDoNotHoldTheQueue(t *testing.T) {
 		echo(w, r)
 	}), func(_ *running, o *Options) { o.Fetcher.stall = 150 * time.Millisecond })
 	var paths []string
-	for i := range 2 * atOnce {
+	for i := range 2 * DefaultPlaces.PerHost {
 		paths = append(paths, fmt.Sprint("/drip-", i))
 	}
 	drips := r.add(time.Minute, paths...)
@@ -357,9 +357,9 @@ func TestShortestLivedGoFirst(t *testing.T) {
 		echo(w, r)
 	}), func(r *running, _ *Options) { r.room.Store(1) }) // nothing begins before all of them wait
 	var ids []int64
-	for i := range 3 * atOnce {
+	for i := range 3 * DefaultPlaces.PerHost {
 		life := time.Hour
-		if i >= 2*atOnce {
+		if i >= 2*DefaultPlaces.PerHost {
 			life = time.Minute
 		}
 		ids = append(ids, r.add(life, fmt.Sprintf("/%s-%d", life, i))...)
@@ -372,7 +372,7 @@ func TestShortestLivedGoFirst(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	for i, path := range order { // a place that is free again is filled before the last of the first is heard of
-		if strings.HasPrefix(path, "/1m0s") && i >= 2*atOnce {
+		if strings.HasPrefix(path, "/1m0s") && i >= 2*DefaultPlaces.PerHost {
 			t.Errorf("%s was among the last: %v", path, order)
 		}
 	}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -12,8 +13,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/tink-crypto/tink-go/v2/streamingaead/subtle"
+	"golang.org/x/sync/errgroup"
 )
 
 // Files are encrypted with AES-256-GCM in chunks of this size, each authenticated, so that a large file is read and
@@ -132,14 +135,21 @@ func (v *Vault) sweep() error {
 	return err
 }
 
+// inMemory is how many bytes of a new file are held in memory until it is kept: most files are small, and many of them are
+// brought to the disk together.
+const inMemory = 128 << 10
+
 // Writer takes the content of a new file. Nothing is there under its name before Keep.
 type Writer struct {
 	Name string // random; the file's name in the vault
 
 	vault  *Vault
-	part   string   // path until it has its name; "" after
-	file   *os.File // nil once sealed
+	held   bytes.Buffer // encrypted; what is not yet in the file
+	part   string       // path until it has its name; "" before there is a file and after it has its name
+	file   *os.File     // nil while all is in memory, and once sealed
 	sealed io.WriteCloser
+	ended  bool // nothing more is written
+	onDisk bool // sealed
 	sum    hash.Hash
 	size   int64
 }
@@ -147,16 +157,41 @@ type Writer struct {
 // Create begins a new file under a random name.
 func (v *Vault) Create() (*Writer, error) { return v.create(strings.ToLower(rand.Text())) }
 
-func (v *Vault) create(name string) (*Writer, error) {
-	f, err := os.OpenFile(v.path(name)+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+func (v *Vault) create(name string) (_ *Writer, err error) {
+	w := &Writer{Name: name, vault: v, sum: sha256.New()}
+	if w.sealed, err = v.cipher.NewEncryptingWriter(encrypted{w}, []byte(name)); err != nil {
 		return nil, err
 	}
-	sealed, err := v.cipher.NewEncryptingWriter(f, []byte(name))
-	if err != nil {
-		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	return w, nil
+}
+
+// encrypted takes what is encrypted.
+type encrypted struct{ w *Writer }
+
+func (e encrypted) Write(p []byte) (int, error) {
+	w := e.w
+	if w.file == nil && w.held.Len()+len(p) <= inMemory {
+		return w.held.Write(p)
 	}
-	return &Writer{Name: name, vault: v, part: f.Name(), file: f, sealed: sealed, sum: sha256.New()}, nil
+	if err := w.spill(); err != nil {
+		return 0, err
+	}
+	return w.file.Write(p)
+}
+
+// spill makes the file, with what was held.
+func (w *Writer) spill() error {
+	if w.file != nil {
+		return nil
+	}
+	f, err := os.OpenFile(w.vault.path(w.Name)+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	w.file, w.part = f, f.Name()
+	_, err = f.Write(w.held.Bytes())
+	w.held = bytes.Buffer{}
+	return err
 }
 
 // Write implements [io.Writer].
@@ -173,29 +208,110 @@ func (w *Writer) Size() int64 { return w.size }
 // Sum is the SHA-256 of what was written, before encryption.
 func (w *Writer) Sum() []byte { return w.sum.Sum(nil) }
 
-// Seal ends the file and brings it to the disk; it has no name yet. Where it was sealed before, nothing happens.
-func (w *Writer) Seal() error {
-	if w.file == nil {
+// finish ends the file's content. It is not on the disk, and has no name, before it is kept.
+func (w *Writer) finish() error {
+	if w.ended {
 		return nil
 	}
-	err := errors.Join(w.sealed.Close(), w.file.Sync(), w.file.Close())
-	w.file = nil
+	w.ended = true
+	return w.sealed.Close()
+}
+
+// open reads a file that is finished and not yet kept.
+func (w *Writer) open() (io.ReadCloser, error) {
+	if w.part != "" {
+		return w.vault.open(w.part, w.Name)
+	}
+	plain, err := w.vault.cipher.NewDecryptingReader(bytes.NewReader(w.held.Bytes()), []byte(w.Name))
+	return io.NopCloser(plain), err
+}
+
+// write ends the file and hands it to the system, which brings it to the disk some time.
+func (w *Writer) write() error { return errors.Join(w.finish(), w.spill()) }
+
+// sync brings what was written to the disk.
+func (w *Writer) sync() error {
+	err := errors.Join(w.file.Sync(), w.file.Close())
+	w.file, w.onDisk = nil, err == nil
+	return err
+}
+
+// Seal ends the file and brings it to the disk; it has no name yet. Where it was sealed before, nothing happens.
+func (w *Writer) Seal() error {
+	if w.onDisk {
+		return nil
+	}
+	err := w.write()
+	if err == nil {
+		err = w.sync()
+	}
 	if err != nil {
 		w.Discard()
 	}
 	return err
 }
 
-// Keep seals the file and gives it its name.
-func (w *Writer) Keep() error {
-	if err := w.Seal(); err != nil {
-		return err
-	}
+// name gives a sealed file its name. The caller brings the folder to the disk.
+func (w *Writer) name() error {
 	if err := os.Rename(w.part, w.vault.path(w.Name)); err != nil {
 		return err
 	}
 	w.part = ""
-	return syncDir(w.vault.dir)
+	return nil
+}
+
+// Keep seals the file and gives it its name.
+func (w *Writer) Keep() error { return w.vault.keep([]*Writer{w})[0] }
+
+// writers is how many files are written at once.
+const writers = 16
+
+// keep is [Writer.Keep] of many files, which the disk takes together: first all are on their way, then they are waited for,
+// and their folder is brought to the disk once. It returns an error for each; a file that has one is gone.
+func (v *Vault) keep(files []*Writer) []error {
+	errs := make([]error, len(files))
+	var writing errgroup.Group
+	writing.SetLimit(writers)
+	for i, w := range files {
+		if !w.onDisk {
+			writing.Go(func() error { errs[i] = w.write(); return nil })
+		}
+	}
+	_ = writing.Wait()
+	for i, w := range files {
+		if errs[i] == nil && !w.onDisk {
+			hurry(w.file)
+		}
+	}
+	var waiting sync.WaitGroup
+	for i, w := range files {
+		if errs[i] == nil && !w.onDisk {
+			waiting.Go(func() { errs[i] = w.sync() })
+		}
+	}
+	waiting.Wait()
+	named := false
+	for i, w := range files {
+		if errs[i] == nil {
+			errs[i] = w.name()
+			named = true
+		}
+	}
+	if named {
+		if err := syncDir(v.dir); err != nil {
+			for i, w := range files {
+				if errs[i] == nil {
+					errs[i] = errors.Join(err, v.Remove(w.Name))
+				}
+			}
+		}
+	}
+	for i, w := range files {
+		if errs[i] != nil {
+			w.Discard()
+		}
+	}
+	return errs
 }
 
 // Discard removes the file where Keep was not called. It may always be deferred.
@@ -217,8 +333,10 @@ type reader struct {
 }
 
 // Open returns the content of a file. Reading fails, before a wrong byte is given out, where the file is damaged.
-func (v *Vault) Open(name string) (io.ReadCloser, error) {
-	f, err := os.Open(v.path(name))
+func (v *Vault) Open(name string) (io.ReadCloser, error) { return v.open(v.path(name), name) }
+
+func (v *Vault) open(path, name string) (io.ReadCloser, error) {
+	f, err := os.Open(path) //nolint:gosec // our own folder
 	if err != nil {
 		return nil, err
 	}

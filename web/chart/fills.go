@@ -30,14 +30,7 @@ func fills(f fhir.Facts) []care.Fill {
 		if d.OtherSubject != "" {
 			continue
 		}
-		fill := care.Fill{
-			Drug: d.Drug.Text, Code: drugCode(d.Drug), Quantity: strings.TrimSpace(d.Quantity.Value + " " + d.Quantity.Unit), DaysSupply: days(d.DaysSupply),
-			Filled: timeText(d.Filled()), Number: d.FillNumber, Status: d.Status, Dosage: d.Dosage, Schedule: d.Schedule, Written: timeText(d.Written),
-			Pharmacy: contact(d.Pharmacy), Prescriber: contact(d.Prescriber), Exchange: d.Exchange,
-		}
-		if fill.Status == "completed" { // the sender says so of every fill
-			fill.Status = ""
-		}
+		fill := fillOf(d)
 		key := same{fill.Code, fill.Filled, fill.Quantity, strings.ToLower(fill.Pharmacy.Name)}
 		if key.drug != "" && key.day != "" && seen[key] {
 			continue
@@ -46,6 +39,18 @@ func fills(f fhir.Facts) []care.Fill {
 		out = append(out, fill)
 	}
 	return out
+}
+
+func fillOf(d fhir.Dispense) care.Fill {
+	fill := care.Fill{
+		Drug: d.Drug.Text, Code: drugCode(d.Drug), Quantity: strings.TrimSpace(d.Quantity.Value + " " + d.Quantity.Unit), DaysSupply: days(d.DaysSupply),
+		Filled: timeText(d.Filled()), Number: d.FillNumber, Status: d.Status, Dosage: d.Dosage, Schedule: d.Schedule, Written: timeText(d.Written),
+		Pharmacy: contact(d.Pharmacy), Prescriber: contact(d.Prescriber), Exchange: d.Exchange,
+	}
+	if fill.Status == "completed" { // the sender says so of every fill
+		fill.Status = ""
+	}
+	return fill
 }
 
 // drugCode tells drugs apart: RxNorm, else NDC, else the words in lower case.

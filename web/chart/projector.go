@@ -75,7 +75,7 @@ func (p *Projector) Run(ctx context.Context) error {
 			n, err = p.Again(ctx) // what is new goes first
 		}
 		if ctx.Err() != nil {
-			return nil // a step that was called off has written nothing
+			return nil
 		}
 		switch {
 		case err != nil:
@@ -434,6 +434,9 @@ func Rebuild(ctx context.Context, d *db.DB, log *slog.Logger, progress func(done
 	defer p.settle()
 	for total := 0; ; {
 		n, err := p.Step(ctx)
+		if err == nil && n == 0 {
+			err = FoldHealth(ctx, d, log)
+		}
 		if err != nil || n == 0 {
 			return total, err
 		}

@@ -95,6 +95,11 @@ func RenewRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 	if err := ApplyRecord(ctx, tx, d, encoded); err != nil {
 		return err
 	}
+	if d.Purpose != db.PurposeConsolidated { // a whole file is read by itself
+		if err := tx.QueueHealth(ctx, d); err != nil {
+			return err
+		}
+	}
 	return tx.DropFacility(ctx, was)
 }
 

@@ -128,7 +128,8 @@ func (r *records) store(t *testing.T, d db.Download) {
 	if r.older {
 		facts = misread(t, d, facts)
 	}
-	d.State, d.Size, d.File = db.FetchStored, int64(len(content)), fmt.Sprint("file-", d.ID)
+	sum := sha256.Sum256([]byte(content))
+	d.State, d.Size, d.File, d.SHA256 = db.FetchStored, int64(len(content)), fmt.Sprint("file-", d.ID), sum[:]
 	err := r.Write(context.Background(), func(tx *db.Tx) error {
 		if err := tx.EndDownload(context.Background(), d); err != nil {
 			return err

@@ -40,12 +40,26 @@ func ReadSplit(r io.Reader, part func() (io.Writer, error)) (Facts, error) {
 }
 
 func readWith(r io.Reader, reader *reader) (Facts, error) {
+	err := walk(r, reader, nil)
+	return reader.finish(), err
+}
+
+// taker takes what a stream reads: the frame of a bundle, its entries one by one, or a bare resource.
+type taker interface {
+	header(top *node)
+	top(top *node)
+	entryOf(e *node)
+	cut()
+}
+
+// walk reads r to its end and hands what it finds to t. Of resources whose type only does not want, little but the type is
+// read; nil wants all.
+func walk(r io.Reader, t taker, only func(kind string) bool) error {
 	input := newTrimmer(r)
-	s := &stream{input: input, reader: reader}
+	s := &stream{input: input, reader: t}
 	s.d = jsontext.NewDecoder(input, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	s.builder = builder{d: s.d, names: map[string]string{}}
-	err := s.root()
-	return s.reader.finish(), s.explain(err)
+	s.builder = builder{d: s.d, names: map[string]string{}, wants: only}
+	return s.explain(s.root())
 }
 
 // stream walks the top of a file.
@@ -53,7 +67,7 @@ type stream struct {
 	input   *trimmer
 	d       *jsontext.Decoder
 	builder builder
-	reader  *reader
+	reader  taker
 	entry   int // the entry at hand, from 1; 0 outside of them
 }
 

@@ -34,7 +34,7 @@ func (r *reader) finish() Facts {
 	r.communications.shrink(r, maxCommunications)
 	r.documents.shrink(r, maxDocuments)
 
-	if r.indexed > maxIndexed || r.asides > maxIndexed && r.summary != nil {
+	if r.indexed > r.room || r.asides > r.room && r.summary != nil {
 		r.cut()
 	}
 	r.choosePatient()

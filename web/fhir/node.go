@@ -35,7 +35,8 @@ type builder struct {
 	names map[string]string // as written, with its quotes → the name
 	nodes int
 	bytes int
-	over  bool // the limits were reached
+	over  bool                   // the limits were reached
+	wants func(kind string) bool // of other resources, what stands behind the type is skipped but for what they contain; nil = nothing is
 }
 
 func (b *builder) reset() { b.nodes, b.bytes, b.over = 0, 0, false }
@@ -74,6 +75,7 @@ func (b *builder) inside(n node) (node, error) {
 	if n.kind == '{' {
 		end = '}'
 	}
+	unwanted := false
 	for b.d.PeekKind() != end {
 		name := ""
 		if n.kind == '{' {
@@ -81,7 +83,7 @@ func (b *builder) inside(n node) (node, error) {
 			if name, err = b.memberName(); err != nil {
 				return n, err
 			}
-			if skipped[name] || strings.HasPrefix(name, "_") || b.over {
+			if skipped[name] || strings.HasPrefix(name, "_") || b.over || unwanted && name != "contained" {
 				if err := b.d.SkipValue(); err != nil {
 					return n, err
 				}
@@ -103,6 +105,7 @@ func (b *builder) inside(n node) (node, error) {
 		}
 		kid.name = name
 		n.kids = append(n.kids, kid)
+		unwanted = unwanted || name == "resourceType" && b.wants != nil && !b.wants(kid.text)
 	}
 	_, err := b.d.ReadToken()
 	return n, err

@@ -19,6 +19,7 @@ type reader struct {
 	spent   int               // what the kept facts cost
 	indexed int               // what people, places and medications cost in the index beside them
 	asides  int               // what resources of other types cost in it
+	room    int               // what either may cost
 	told    int               // what the results of all reports cost when written out
 	index   map[string]*known // by fullUrl, Type/id and "<n>#id"
 	folded  map[string]*known // by the Type/id of what was folded into it, and orders by their requisition
@@ -47,6 +48,7 @@ func newReader() *reader {
 		index:          map[string]*known{},
 		folded:         map[string]*known{},
 		words:          map[string]string{},
+		room:           maxIndexed,
 		encounters:     shelf[*encounter]{most: maxEncounters},
 		conditions:     shelf[*condition]{most: maxConditions},
 		dispenses:      shelf[*dispense]{most: maxDispenses},
@@ -274,8 +276,8 @@ func (c *from) describe(k *known, n *node) {
 	for _, key := range k.keys {
 		cost += len(key) + 200
 	}
-	if *budget+cost > maxIndexed {
-		*budget = 2 * maxIndexed // full from now on
+	if *budget+cost > r.room {
+		*budget = 2 * r.room // full from now on
 		return
 	}
 	*budget += cost

@@ -93,7 +93,8 @@ func (w *world) read(t *testing.T) {
 	t.Helper()
 	w.Settled(t)
 	const missing = `SELECT (SELECT count(*) FROM download WHERE state IN ('queued', 'fetching')) +
-		(SELECT count(*) FROM download WHERE state = 'stored' AND id NOT IN (SELECT download_id FROM record))`
+		(SELECT count(*) FROM download WHERE state = 'stored' AND id NOT IN (SELECT download_id FROM record)) +
+		(SELECT count(*) FROM health_file WHERE state NOT IN ('read', 'failed'))`
 	for until := time.Now().Add(90 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		n := -1
 		if err := w.DB.Read(t.Context(), func(v db.Snapshot) error { return v.QueryRowContext(t.Context(), missing).Scan(&n) }); err != nil {
