@@ -50,6 +50,8 @@ type host struct {
 	answers int  // so far
 	sure    bool // the last that came from it was an answer
 	shrunk  int  // answers and failures there were when the limit was last cut
+	careful bool // it was cut: from now on it grows by one for as many answers as it allows at once
+	grown   int  // answers since it last grew
 	events  int
 	silent  map[int64]bool // links that got no answer since the last one
 	down    db.DownloadHost
@@ -160,9 +162,12 @@ func (h *hosts) answered(t trial) {
 	defer h.mu.Unlock()
 	x := t.host
 	x.answers, x.events, x.sure = x.answers+1, x.events+1, true
-	x.limit = min(x.limit+1, MostPlaces)
+	if x.grown++; !x.careful || x.grown >= x.limit {
+		x.limit, x.grown = min(x.limit+1, MostPlaces), 0
+	}
 	clear(x.silent)
 	if x.down.Failures > 0 {
+		x.careful = false // it was away, not too busy
 		x.down = db.DownloadHost{Host: t.name}
 		h.changed[t.name] = x.down
 	}
@@ -175,7 +180,7 @@ func (h *hosts) silent(t trial, reason string, now time.Time, left time.Duration
 	x := t.host
 	x.events++
 	if t.events >= x.shrunk { // once for all that was asked at the same time
-		x.limit, x.shrunk = max(x.limit/2, 1), x.events
+		x.limit, x.shrunk, x.careful, x.grown = max(x.limit/2, 1), x.events, true, 0
 	}
 	if t.answers < x.answers {
 		return // others were answered meanwhile
