@@ -57,7 +57,7 @@ func TestFilesOfAnEarlierVersionAreQueued(t *testing.T) {
 		return err
 	})
 	if err := d.Read(t.Context(), func(s Snapshot) error {
-		rows, err := s.QueryContext(t.Context(), `SELECT download_id, record FROM health_file WHERE state = 'waiting' ORDER BY 1`)
+		rows, err := s.QueryContext(t.Context(), `SELECT download_id, record FROM health_file WHERE state = 'waiting' ORDER BY 1`) //nolint:sqlclosecheck // collect closes them
 		if err != nil {
 			return err
 		}

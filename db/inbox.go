@@ -207,7 +207,7 @@ func (in *Inbox) collect(group []*delivery) []*delivery {
 // transaction of its own, so that one cannot cost the others.
 func (in *Inbox) commit(group []*delivery, alone bool) {
 	last, lastRepeat := in.last, in.lastRepeat
-	err := in.db.Write(context.Background(), func(tx *Tx) error {
+	err := in.db.submit(context.Background(), func(tx *Tx) error {
 		if !alone {
 			group = in.collect(group) // here, not before: while the connection was busy, more came
 		}
@@ -218,7 +218,7 @@ func (in *Inbox) commit(group []*delivery, alone bool) {
 		}
 		tx.Visible()
 		return nil
-	})
+	}, true)
 	in.db.writer.arrived(len(group))
 	if err != nil {
 		in.last, in.lastRepeat = last, lastRepeat

@@ -61,6 +61,7 @@ type writer struct {
 type job struct {
 	ctx   context.Context
 	f     func(tx *Tx) error
+	first bool // it joins no other write, others join it: what somebody else does wrong cannot cost it anything
 	tx    *Tx
 	since time.Time
 	lead  chan struct{} // closed when it is given the connection
@@ -84,8 +85,11 @@ func clock() time.Time { return time.Now() } //nolint:forbidigo // not the clini
 // Write runs f in a transaction on the single writer connection and commits it, together with what else waits; f's error
 // takes back what f wrote and nothing else. Where ctx ends before the commit, nothing is written. f may run on another
 // goroutine, but before Write returns. An I/O error of the disk marks the database as broken.
-func (d *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
-	j := &job{ctx: ctx, f: f, since: clock(), lead: make(chan struct{}), done: make(chan struct{})}
+func (d *DB) Write(ctx context.Context, f func(tx *Tx) error) error { return d.submit(ctx, f, false) }
+
+// submit is [DB.Write]; first says that f joins no other write.
+func (d *DB) submit(ctx context.Context, f func(tx *Tx) error, first bool) error {
+	j := &job{ctx: ctx, f: f, first: first, since: clock(), lead: make(chan struct{}), done: make(chan struct{})}
 	j.tx = &Tx{writer: d.writer, statements: &d.statements, began: j.since}
 	var mine bool
 	var err error
@@ -245,7 +249,7 @@ func (w *writer) next() *job {
 	if w.lastBehind && len(w.behind) > 0 {
 		from = &w.behind
 	}
-	if len(*from) == 0 {
+	if len(*from) == 0 || (*from)[0].first {
 		return nil
 	}
 	j := (*from)[0]

@@ -150,6 +150,7 @@ func first2(before, _ string, found bool) (string, bool) { return before, found 
 type watcher struct {
 	screen
 	at         atomic.Int64 // screen.seq, for the test to look at
+	away       atomic.Bool  // between two connections
 	reconnects int
 	code       int // the socket's last goodbye
 	err        error
@@ -162,6 +163,7 @@ func (w *watcher) run(ctx context.Context, s *webtest.Server, b *webtest.Browser
 			w.err = fmt.Errorf("reconnecting at change %d: %w", w.seq, err)
 			return
 		}
+		w.away.Store(false)
 		for left := 1 + r.IntN(12); ; left-- {
 			if left == 0 && !calm.Load() {
 				break
@@ -182,6 +184,7 @@ func (w *watcher) run(ctx context.Context, s *webtest.Server, b *webtest.Browser
 			}
 			w.at.Store(w.seq)
 		}
+		w.away.Store(true)
 		_ = conn.NetConn().Close() // as a lost network: no goodbye
 		w.reconnects++
 		pause := time.Duration(r.IntN(30)) * time.Millisecond
@@ -260,7 +263,7 @@ func TestNoScreenMissesAnEvent(t *testing.T) {
 		t.Fatalf("the feed has %d notifications, want %d", len(all), events)
 	}
 	waitFor(t, "every screen to come to the last change by itself", func() bool {
-		return !slices.ContainsFunc(watchers, func(w *watcher) bool { return w.at.Load() < head })
+		return !slices.ContainsFunc(watchers, func(w *watcher) bool { return w.at.Load() < head || w.away.Load() })
 	})
 	older := older(t, b, all)
 	s.Stop(t)

@@ -187,7 +187,7 @@ func expect(t *testing.T, kind metriport.Type, f fhir.Facts, body []byte) {
 		}
 		for _, d := range f.Dispenses {
 			if d.Drug.Text == "" || d.Quantity.Value == "" || d.Quantity.Unit == "" || d.DaysSupply.Value == "" || d.Filled().IsZero() || d.Exchange != "SURESCRIPTS" ||
-				d.FillNumber == "" || d.Written.IsZero() || d.Pharmacy.Name == "" || d.Prescriber.Name == "" || d.Prescriber.NPI == "" {
+				d.FillNumber == "" && d.Prepared.IsZero() || d.Written.IsZero() || d.Pharmacy.Name == "" || d.Prescriber.Name == "" || d.Prescriber.NPI == "" {
 				fail(fmt.Sprintf("an incomplete dispense %+v", d))
 			}
 		}

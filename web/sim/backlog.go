@@ -94,8 +94,12 @@ func (b *backlog) tell() {
 	}
 	// One who left just now, so that a discharge summary is among the first live events.
 	gone := b.brief(next())
-	stayed := time.Duration(float64(gone.steps[1].wait) * b.pace)
-	b.begin(gone, b.now.Add(-stayed-gone.steps[1].lag-time.Minute))
+	last := len(gone.steps) - 2 // the discharge; the summary is to come
+	stayed := time.Duration(0)
+	for _, st := range gone.steps[:last+1] {
+		stayed += time.Duration(float64(st.wait) * b.pace)
+	}
+	b.begin(gone, b.now.Add(-stayed-gone.steps[last].lag-time.Minute))
 
 	often := next()
 	for i := range 3 {
@@ -149,7 +153,7 @@ func (b *backlog) errands(next func() person) {
 		b.begin(b.received(&p), b.ago(0.02, 0.9))
 	}
 	for i := range 4 {
-		b.begin(b.delivered(next(), i == 3), b.ago(0.02, 0.9))
+		b.begin(b.delivered(next(), i == 3, false), b.ago(0.02, 0.9))
 	}
 	for i := range 3 {
 		b.begin(b.oneLab(next(), i%len(panels), i == 0), b.ago(0.03, 0.9))

@@ -17,6 +17,8 @@ type fill struct {
 
 // bundle is the FHIR bundle behind a pharmacy notification.
 func (f fill) bundle(r *rand.Rand) object {
+	row := f.row()
+	f.doctor, f.pharmacy = row.doctor, row.shop
 	patient, doctor, shop := f.who.resource(false), practitioner(f.doctor), organization(pharmacies[f.pharmacy].name)
 	request := resource("MedicationRequest", uuid4(r),
 		"status", "active", "intent", "order",
@@ -25,7 +27,7 @@ func (f fill) bundle(r *rand.Rand) object {
 		"authoredOn", f.at.Add(-between(r, time.Hour, 30*time.Hour)),
 		"requester", reference(doctor, doctorName(f.doctor)),
 		"dosageInstruction", list{of("text", f.what.sig)},
-		"dispenseRequest", of("numberOfRepeatsAllowed", 1+r.IntN(1+f.what.refills), "quantity", f.amount()))
+		"dispenseRequest", of("numberOfRepeatsAllowed", row.number, "quantity", f.amount()))
 
 	// The drug itself is either coded in place or in a resource of its own.
 	byReference := oneIn(r, 3)

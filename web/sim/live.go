@@ -30,7 +30,7 @@ func hand() []card {
 		},
 		func(s *Sim) *journey { return s.conversation(s.somebody()) },
 		func(s *Sim) *journey { return s.received(s.perhaps(s.somebody())) },
-		func(s *Sim) *journey { return s.delivered(s.somebody(), oneIn(s.r, 3)) },
+		func(s *Sim) *journey { return s.delivered(s.somebody(), oneIn(s.r, 3), oneIn(s.r, 3)) },
 		func(s *Sim) *journey { return s.query(s.somebody(), queryEnds[s.hands%len(queryEnds)]) },
 		func(s *Sim) *journey { return s.paged(s.somebody(), !oneIn(s.r, 3)) },
 		func(s *Sim) *journey { return s.consolidated(s.somebody(), consolidatedKind(s.turn)%consolidatedKinds) },
@@ -44,7 +44,7 @@ func hand() []card {
 		h = append(h, (*Sim).goOn)
 	}
 	h = append(h, goOnTo(metriport.PatientTransfer), goOnTo(metriport.PatientDischarge),
-		goOnTo(metriport.DischargeSummary, metriport.DischargeSummaryBatch))
+		goOnTo(metriport.DischargeSummary, metriport.DischargeSummaryBatch), goOnTo(metriport.DischargeSummary, metriport.DischargeSummaryBatch))
 	for range 7 {
 		h = append(h, (*Sim).goOnStory)
 	}

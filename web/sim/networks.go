@@ -36,27 +36,33 @@ func (s *Sim) known(p person) story {
 	return known
 }
 
+// row is the fill among the others of its drug: of what the patient takes anyway the next one, or that of a new
+// prescription.
+func (f fill) row() filled {
+	day := dayOf(f.at)
+	now := filled{what: f.what, on: day, written: day, doctor: f.doctor, shop: f.pharmacy}
+	for _, row := range healthOf(f.who).history(day) {
+		if row.what != f.what {
+			continue
+		}
+		now.doctor, now.shop, now.written, now.number = row.doctor, row.shop, row.written, row.number+1
+		if now.number > f.what.refills {
+			now.written, now.number = day.AddDate(0, 0, -1), 0
+		}
+	}
+	return now
+}
+
 // dispensed is a fill as the sender's converter makes it of the pharmacy network's file.
 func (s *Sim) dispensed(f fill, scope historyScope) Message {
 	day := dayOf(f.at)
-	now := filled{what: f.what, on: day, written: day, doctor: f.doctor, shop: f.pharmacy, directed: !oneIn(s.r, 3)}
-	history := healthOf(f.who).history(day)
-	var rows []filled
-	for _, row := range history {
-		if row.what == f.what { // one of the drugs that they take: the next fill of it, or of a new prescription
-			now.doctor, now.shop, now.written, now.number = row.doctor, row.shop, row.written, row.number+1
-			if now.number > f.what.refills {
-				now.written, now.number = day.AddDate(0, 0, -1), 0
-			}
-			if scope == thisDrug {
-				rows = append(rows, row)
-			}
-		}
-	}
-	switch scope {
+	now, rows := f.row(), []filled(nil)
+	now.directed = !oneIn(s.r, 3)
+	switch history := healthOf(f.who).history(day); scope {
 	case everything:
 		rows = history
 	case thisDrug:
+		rows = slices.DeleteFunc(history, func(row filled) bool { return row.what != f.what })
 		rows = rows[max(0, len(rows)-s.r.IntN(5)):]
 	case thisFill, nothing:
 	}

@@ -95,17 +95,39 @@ func write(b *bytes.Buffer, v any) {
 		write(b, stamp(v))
 	case int:
 		b.WriteString(strconv.Itoa(v))
+	case string:
+		if plain(v) {
+			b.WriteByte('"')
+			b.WriteString(v)
+			b.WriteByte('"')
+			return
+		}
+		writeAny(b, v)
 	case json.RawMessage:
 		b.Write(v)
 	default:
-		e := json.NewEncoder(b)
-		e.SetEscapeHTML(false)
-		if e.Encode(v) != nil {
-			b.WriteString("null")
-			return
-		}
-		b.Truncate(b.Len() - 1) // the encoder's line break
+		writeAny(b, v)
 	}
+}
+
+func writeAny(b *bytes.Buffer, v any) {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if e.Encode(v) != nil {
+		b.WriteString("null")
+		return
+	}
+	b.Truncate(b.Len() - 1) // the encoder's line break
+}
+
+// plain says that a string is its own JSON between quotes. Nearly all are.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // stamp is the sender's form of an instant.

@@ -113,8 +113,8 @@ func (s *Sim) attachments(p *person, at time.Time) (out []object) {
 	return out
 }
 
-// delivered is what became of a message that the practice sent. A failed one is sometimes tried again under the same id.
-func (s *Sim) delivered(p person, failed bool) *journey {
+// delivered is what became of a message that the practice sent. One that failed may be tried again under the same id.
+func (s *Sim) delivered(p person, failed, again bool) *journey {
 	j := &journey{}
 	data, id := s.callerData(), uuid4(s.r)
 	var sent time.Time
@@ -136,7 +136,7 @@ func (s *Sim) delivered(p person, failed bool) *journey {
 		})
 	}
 	tell(0, failed)
-	if failed && oneIn(s.r, 3) {
+	if failed && again {
 		tell(between(s.r, 5*time.Minute, 40*time.Minute), false)
 	}
 	return j
