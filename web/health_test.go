@@ -234,6 +234,29 @@ func TestAFileThatIsReadLateUpdatesOpenPages(t *testing.T) {
 	hears(t, section, "#health-list", "Atrial fibrillation")
 }
 
+// TestAFileThatIsBeingReadIsSaid, and what is there already is shown meanwhile.
+func TestAFileThatIsBeingReadIsSaid(t *testing.T) {
+	o := startIn(t, "America/Chicago")
+	b := o.SignedIn(t, "ann@clinic.example", db.Coordinator)
+	o.answer(t, health(`{"resourceType":"Condition","code":{"text":"Heart failure"}}`))
+	id := o.numbers(t, `SELECT download_id FROM health_file`)[0]
+	if err := o.DB.Write(t.Context(), func(tx *db.Tx) error { return tx.QueueHealth(t.Context(), o.download(t, id)) }); err != nil { // nobody wakes its keeper
+		t.Fatal(err)
+	}
+	_, page := b.Get(t, "/patients/P-1")
+	if got := text(t, page, "#health-news"); !strings.Contains(got, "Reading the file of 1 May…") {
+		t.Errorf("it says %q", got)
+	}
+	if got := text(t, page, "#problems"); !strings.Contains(got, "Heart failure") {
+		t.Errorf("meanwhile the problems are %q", got)
+	}
+	o.nudge(t)
+	o.summed(t)
+	if _, page = b.Get(t, "/patients/P-1"); strings.Contains(page, "Reading the file") {
+		t.Error("it is said to be read for ever")
+	}
+}
+
 // TestThePageOfAHeavyPatient: 5,000 results, 800 fills and 60 stays cost no more statements than one of each, and not much
 // more time than a page that shows as much of a patient who has no more.
 func TestThePageOfAHeavyPatient(t *testing.T) {
