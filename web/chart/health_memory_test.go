@@ -110,8 +110,12 @@ func TestARecordOf100MBIsReadInLittleMemory(t *testing.T) {
 	}
 	const mega = 1 << 20
 	t.Logf("%d resources, %d MB: %d rows, with %d MB of memory above the %d MB at the start", n, size/mega, rows, (after-before)/mega, before/mega)
-	if limit := 64 * mega; after-before >= limit {
-		t.Errorf("it took %d MB: want less than 64", (after-before)/mega)
+	limit := 64
+	if testing.Short() {
+		limit *= 4 // the short tests run under the race detector, which keeps as much again of its own several times
+	}
+	if after-before >= limit*mega {
+		t.Errorf("it took %d MB: want less than %d", (after-before)/mega, limit)
 	}
 	if !testing.Short() && size < 100*mega {
 		t.Errorf("the record has only %d MB", size/mega)
