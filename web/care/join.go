@@ -64,6 +64,8 @@ func joinPairs(all []*group, untimed []notice) []*group {
 			continue
 		case !overlap(a, b), shareID(a, b) == "" && facilitiesDiffer(a, b):
 			continue
+		case p.why == JoinNear && max(a.lastStart.Sub(b.start), b.lastStart.Sub(a.start)) >= sameHour: // a chain of admits is not one
+			continue
 		}
 		for _, n := range b.notices {
 			a.add(n)
@@ -118,7 +120,7 @@ func (p *pair) judge(a, b *group, visit bool) bool {
 		p.why, p.tier = JoinFacility, 1
 	case known && causes == yes && (p.apart <= halfDay || !a.end.IsZero() && !b.end.IsZero() && a.end.Sub(b.end).Abs() <= sameHour):
 		p.why, p.tier = JoinCause, 1
-	case p.apart <= sameHour && causes != no && (!known || causes == unknown):
+	case p.apart < sameHour && causes != no && (!known || causes == unknown):
 		p.why, p.tier = JoinNear, 1
 	case id != "" && p.apart <= newStayAfter:
 		p.tier = 2

@@ -83,6 +83,8 @@ func TestFold(t *testing.T) {
 		{"a discharge whose time was not sent does not take the known one away", []care.Notice{discharge("d1", h(10), h(0), h(9)), discharge("d2", h(11), h(0), never)}, []string{"0–9 last 9 d1 d2"}},
 		{"another admit time is another stay", []care.Notice{discharge("d", h(5), h(0), h(4)), admit("b", h(51), h(50))}, []string{"50–? last 50 b", "0–4 last 4 d"}},
 		{"two hours apart is another stay where nothing else is known", []care.Notice{admit("a", h(1), h(0)), admit("b", h(3), h(2))}, []string{"2–? last 2 b", "0–? last 0 a"}},
+		{"an hour apart is another stay where nothing else is known", []care.Notice{admit("a", h(1), h(0)), admit("b", h(2), h(1))}, []string{"1–? last 1 b", "0–? last 0 a"}},
+		{"a chain of admits is not one stay", []care.Notice{admit("a", h(1), h(0)), admit("b", h(2), h(0.75)), admit("c", h(3), h(1.5))}, []string{"1.5–? last 1.5 c", "0–? last 0.75 a b"}},
 		{"minutes apart is the same stay where nothing else is known", []care.Notice{admit("a", h(1), h(0)), discharge("d", h(9), h(0.25), h(8))}, []string{"0–8 last 8 a d"}},
 		{"without an admit time it joins the stay that was running", []care.Notice{admit("a", h(1), h(0)), discharge("d", h(9), never, h(8))}, []string{"0–8 last 8 a d"}},
 		{"of two that were running, the one that began last", []care.Notice{admit("a", h(1), h(0)), admit("b", h(3), h(2)), discharge("d", h(9), never, h(8))}, []string{"2–8 last 8 b d", "0–? last 0 a"}},
