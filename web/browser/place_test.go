@@ -106,7 +106,7 @@ func TestThePatientPageKeepsWhatTheReaderHas(t *testing.T) {
 // TestAnEarlierPartOfATimelineStaysWhatItIs: opened by its address, it gets no newest rows.
 func TestAnEarlierPartOfATimelineStaysWhatItIs(t *testing.T) {
 	c := newClinic(t)
-	rows := c.visits("P-1", 55, time.Hour)
+	rows := c.visits("P-1", 55, 2*time.Hour) // none within an hour of those to come
 	b := c.ann()
 	b.open("/patients/P-1")
 	earlier := eval[string](b, `document.querySelector("#older a").getAttribute("href")`)
