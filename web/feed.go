@@ -160,36 +160,50 @@ func (s *Server) feedScreen(f views.FeedFilter, canMark bool) live.Screen {
 			if u.TooMany {
 				p, err = s.feedRows(ctx, v, f, 0, canMark)
 			} else {
-				p.Rows, err = s.changedRows(ctx, v, f, u.Rows, canMark)
+				p.Rows, err = s.changedRows(ctx, v, f, u, canMark)
 			}
 			p.Live = u.Live
 			return views.FeedUpdate(p, u.TooMany), err
 		})
 }
 
+// The notifications that changed after a number, which are the same for all feeds, and those of them that fit a filter.
+type (
+	feedAfter     int64
+	feedFitsAfter struct {
+		filter views.FeedFilter
+		since  int64
+	}
+)
+
 // changedRows reads the rows behind changes. Those that do not fit the filter (any more) are marked: they change where
 // they are on the page, and are not put in anew.
-func (s *Server) changedRows(ctx context.Context, v db.Snapshot, f views.FeedFilter, changes []db.Change, canMark bool) ([]views.Row, error) {
+func (s *Server) changedRows(ctx context.Context, v db.Snapshot, f views.FeedFilter, u changes, canMark bool) ([]views.Row, error) {
 	ids := []int64{}
-	for _, c := range changes {
+	for _, c := range u.Rows {
 		ids = append(ids, c.NotificationID)
 	}
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	all, err := v.Notifications(ctx, db.NotificationFilter{IDs: ids, Limit: len(ids)})
+	all, err := inCommon(u.moment, feedAfter(u.since), func() ([]db.Notification, error) {
+		return v.Notifications(ctx, db.NotificationFilter{IDs: ids, Limit: len(ids)})
+	})
 	if err != nil {
 		return nil, err
 	}
-	filter := notificationFilter(f)
-	filter.IDs, filter.Limit = ids, len(ids)
-	fitting, err := v.Notifications(ctx, filter)
+	fits, err := inCommon(u.moment, feedFitsAfter{f, u.since}, func() (map[int64]bool, error) {
+		filter := notificationFilter(f)
+		filter.IDs, filter.Limit = ids, len(ids)
+		list, err := v.Notifications(ctx, filter)
+		fits := map[int64]bool{}
+		for _, n := range list {
+			fits[n.ID] = true
+		}
+		return fits, err
+	})
 	if err != nil {
 		return nil, err
-	}
-	fits := map[int64]bool{}
-	for _, n := range fitting {
-		fits[n.ID] = true
 	}
 	rows := s.rowsIn(f.URL(), all, canMark)
 	for i := range rows {
