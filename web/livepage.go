@@ -374,3 +374,8 @@ func (s *Server) readStatus(ctx context.Context) (l views.Live, err error) {
 	})
 	return l, err
 }
+
+// LiveCounts says how many sockets are open, and counts since the start what was drawn for them and sent to them.
+func (s *Server) LiveCounts() (sockets int, drawn, sent int64) {
+	return s.hub.Watching(), s.hub.Drawn(), s.hub.Sent()
+}
