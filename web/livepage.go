@@ -237,6 +237,15 @@ func inCommon[T any](m *moment, key any, read func() (T, error)) (T, error) {
 	return c.value.(T), nil //nolint:forcetypeassert // a key has one type
 }
 
+// look reads one thing.
+func look[T any](ctx context.Context, d *db.DB, read func(db.Snapshot) (T, error)) (out T, err error) {
+	err = d.Read(ctx, func(v db.Snapshot) (err error) {
+		out, err = read(v)
+		return err
+	})
+	return out, err
+}
+
 // moment reads how things stand.
 func (s *Server) moment(ctx context.Context) (live.Moment, error) {
 	l, err := s.readStatus(ctx)
@@ -270,15 +279,11 @@ type (
 // changesSince reads what happened after since, for all screens that are as far.
 func (s *Server) changesSince(ctx context.Context, m *moment, since int64) (u changes, err error) {
 	u = changes{moment: m, since: since}
-	u.Rows, err = inCommon(m, changesAfter(since), func() (rows []db.Change, err error) {
+	u.Rows, err = inCommon(m, changesAfter(since), func() ([]db.Change, error) {
 		if since == m.Seq {
 			return nil, nil
 		}
-		err = s.db.Read(ctx, func(v db.Snapshot) error {
-			rows, err = v.Changes(ctx, since, m.Seq, mostPushed)
-			return err
-		})
-		return rows, err
+		return look(ctx, s.db, func(v db.Snapshot) ([]db.Change, error) { return v.Changes(ctx, since, m.Seq, mostPushed) })
 	})
 	if errors.Is(err, db.ErrTooFarBehind) {
 		u.TooMany, err = true, nil
@@ -308,6 +313,17 @@ func (s *Server) screenOf(key string, concerns func(db.Change) bool, draw drawin
 
 // screenFor is [Server.screenOf] where draw makes something else of it for some people.
 func (s *Server) screenFor(key string, concerns func(db.Change) bool, draw func(context.Context, db.Snapshot, changes) (part, error)) live.Screen {
+	return s.screenBy(key, concerns, func(ctx context.Context, u changes) (p part, err error) {
+		err = s.db.Read(ctx, func(v db.Snapshot) (err error) {
+			p, err = draw(ctx, v, u)
+			return err
+		})
+		return p, err
+	})
+}
+
+// screenBy is [Server.screenFor] where draw looks into the database by itself, if it has to.
+func (s *Server) screenBy(key string, concerns func(db.Change) bool, draw func(context.Context, changes) (part, error)) live.Screen {
 	return live.Screen{Key: key, Render: func(ctx context.Context, now live.Moment, since int64) (live.Update, error) {
 		m := now.Data.(*moment) //nolint:forcetypeassert // made by Server.moment
 		u, err := s.changesSince(ctx, m, since)
@@ -327,11 +343,7 @@ func (s *Server) screenFor(key string, concerns func(db.Change) bool, draw func(
 				return live.Update{HTML: html, Head: m.Seq, Idle: true}, err
 			}
 		}
-		var p part
-		err = s.db.Read(ctx, func(v db.Snapshot) (err error) {
-			p, err = draw(ctx, v, u)
-			return err
-		})
+		p, err := draw(ctx, u)
 		if err != nil {
 			return live.Update{}, err
 		}

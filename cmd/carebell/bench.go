@@ -26,6 +26,7 @@ func bench(ctx context.Context, s *settings, args []string, t terminal) (err err
 	f.IntVar(&l.sockets, "sockets", 1000, "live: how many screens are open")
 	f.IntVar(&l.filters, "filters", 50, "live: over how many filters of the feed")
 	f.IntVar(&l.existing, "existing", 20_000, "live: how many webhooks are in the chart before")
+	f.StringVar(&l.folder, "folder", "", "live: a data folder to measure in, such as a copy of a large one; it is written to")
 	f.IntVar(&l.events, "webhooks", 200, "live: how many webhooks are timed")
 	f.Float64Var(&l.rate, "rate", 20, "live: webhooks a second")
 	words, err := parse(f, args, 1, t)

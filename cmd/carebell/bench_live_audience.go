@@ -22,6 +22,7 @@ import (
 type liveSender struct {
 	url            string
 	client         *fasthttp.Client
+	run            int64 // tells its webhooks from those of another time
 	n              int
 	seq            int64
 	sent, answered map[int64]time.Time
@@ -32,7 +33,7 @@ func (s *liveSender) post() error {
 		s.sent, s.answered = map[int64]time.Time{}, map[int64]time.Time{}
 	}
 	s.n++
-	body := liveBody(s.n)
+	body := liveBody(s.run, s.n)
 	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(req)
 	defer fasthttp.ReleaseResponse(resp)
@@ -50,8 +51,8 @@ func (s *liveSender) post() error {
 }
 
 // liveBody is a notice of a patient of its own, without a record.
-func liveBody(n int) []byte {
-	return fmt.Appendf(nil, `{"meta":{"messageId":"live-%08x","when":"2026-01-05T15:04:05.123Z","type":"patient.admit"},"payload":{"patientId":"live-%08x","externalId":"%06d","admitTimestamp":"2026-01-05T14:00:00.000Z"}}`, n, n, n)
+func liveBody(run int64, n int) []byte {
+	return fmt.Appendf(nil, `{"meta":{"messageId":"live-%x-%08x","when":"2026-01-05T15:04:05.123Z","type":"patient.admit"},"payload":{"patientId":"live-%x-%08x","externalId":"%06d","admitTimestamp":"2026-01-05T14:00:00.000Z"}}`, run, n, run, n, n)
 }
 
 // liveAudience is the other end of many sockets.

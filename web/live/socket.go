@@ -87,11 +87,7 @@ func (h *Hub) Serve(conn *websocket.Conn, owner Owner, s Screen, since int64, lo
 	}
 	defer h.open.Done()
 	defer w.leave()
-	if _, err := h.now(context.Background(), false); err != nil {
-		w.finish(fmt.Errorf("reading how things stand: %w", err))
-	} else {
-		w.do(func() { w.told = true })
-	}
+	w.do(func() { w.told = true })
 	w.read()
 }
 
@@ -242,7 +238,7 @@ func (w *watcher) update() (err error) {
 		}
 	}()
 	t := w.hub.current.Load()
-	if t == nil { // nobody was there to be told
+	if w.first || t == nil { // its page may have shown more than was told
 		if t, err = w.hub.now(context.Background(), false); err != nil {
 			return fmt.Errorf("reading how things stand: %w", err)
 		}
