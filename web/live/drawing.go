@@ -88,9 +88,13 @@ func (h *Hub) draw(t *telling, role string, s Screen, since int64) *drawing {
 		return d
 	}
 	h.pens <- struct{}{}
+	began := time.Now() //nolint:forbidigo // how long it takes
 	size := d.make(t.Moment, s, since)
+	h.drawing.Add(int64(time.Since(began))) //nolint:forbidigo // as above
 	<-h.pens
-	h.drawn.Add(1)
+	if !d.idle {
+		h.drawn.Add(1)
+	}
 	t.mu.Lock()
 	if d.err != nil || t.kept+size > mostKept {
 		delete(t.drawn, key) // whoever waits has it

@@ -15,6 +15,7 @@ import (
 const (
 	settle     = 60 * time.Millisecond  // how long changes gather before screens are told, so that a burst is one message
 	drawTime   = 250 * time.Millisecond // the next telling waits for the drawing of the one before, but no longer
+	mostApart  = 500 * time.Millisecond // tellings that take long to draw come further apart, so that others get their turn
 	lookEvery  = time.Second            // how soon a login that ended elsewhere, or by time, closes its sockets
 	readTime   = 5 * time.Second        // bounds one look at the database
 	againAfter = time.Second            // a telling whose reading failed
@@ -57,6 +58,7 @@ type Hub struct {
 	current atomic.Pointer[telling]
 
 	pens    chan struct{} // bounds how much is drawn at the same time, so that pages get their part of the database
+	drawing atomic.Int64  // nanoseconds that were spent on drawing since the last telling
 	drawn   atomic.Int64
 	sent    atomic.Int64
 	pending atomic.Int64 // screens that were told and have not got what was drawn for them
@@ -86,13 +88,15 @@ func (h *Hub) Run(ctx context.Context) error {
 	var looking sync.WaitGroup
 	looking.Go(func() { h.look(ctx) })
 	defer looking.Wait()
+	var told time.Time
 	for {
 		select {
 		case <-h.wake:
 		case <-ctx.Done():
 			return nil
 		}
-		if !pause(ctx, settle) {
+		apart := min(time.Duration(h.drawing.Swap(0))/2, mostApart) - time.Since(told) //nolint:forbidigo // waiting
+		if !pause(ctx, max(apart, settle)) {
 			return nil
 		}
 		for began := time.Now(); h.pending.Load() > 0 && time.Since(began) < drawTime; { //nolint:forbidigo // waiting
@@ -104,6 +108,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-h.wake:
 		default:
 		}
+		told = time.Now() //nolint:forbidigo // waiting
 		if err := h.tell(ctx); err != nil && ctx.Err() == nil {
 			h.o.Log.Warn("open screens could not be told of a change; they are told in a moment", "error", err)
 			time.AfterFunc(againAfter, h.Wake)
@@ -254,7 +259,8 @@ func (h *Hub) Watching() int {
 	return len(h.watchers)
 }
 
-// Drawn counts the updates that were drawn since the start, and Sent the messages that were sent to sockets.
+// Drawn counts the updates that were drawn since the start, without those that hold nothing of a screen's own, and Sent the
+// messages that were sent to sockets.
 func (h *Hub) Drawn() int64 { return h.drawn.Load() }
 
 // Sent is described at [Hub.Drawn].
