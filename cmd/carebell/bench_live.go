@@ -64,12 +64,11 @@ func (r *liveReport) add(name string, value float64, unit string) {
 }
 
 // delays adds what a number of delays are like, in milliseconds.
-func (r *liveReport) delays(name string, all []time.Duration) (p99 float64) {
+func (r *liveReport) delays(name string, all []time.Duration) {
 	slices.Sort(all)
 	l := loaded{took: all}
 	r.add(name+", p50", l.at(0.5), "ms")
 	r.add(name+", p99", l.at(0.99), "ms")
-	return l.at(0.99)
 }
 
 func (r *liveReport) write(t terminal, asJSON bool) error {

@@ -96,12 +96,9 @@ func (a *liveAudience) open(ctx context.Context, n int, at func(i int) (string, 
 		wg.Go(func() {
 			for i := worker; i < len(fresh) && failed[worker] == nil; i += atOnce {
 				address, header := at(from + i)
-				conn, resp, err := dialer.DialContext(ctx, address, header)
+				conn, _, err := dialer.DialContext(ctx, address, header) //nolint:bodyclose // that of an upgrade is empty
 				if err != nil {
 					failed[worker] = fmt.Errorf("opening socket %d: %w", from+i, err)
-					if resp != nil {
-						failed[worker] = fmt.Errorf("opening socket %d: %s: %w", from+i, resp.Status, err)
-					}
 					return
 				}
 				fresh[i] = &liveListener{conn: conn}

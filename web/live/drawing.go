@@ -90,7 +90,7 @@ func (h *Hub) draw(t *telling, role string, s Screen, since int64) *drawing {
 	h.pens <- struct{}{}
 	began := time.Now() //nolint:forbidigo // how long it takes
 	size := d.make(t.Moment, s, since)
-	h.drawing.Add(int64(time.Since(began))) //nolint:forbidigo // as above
+	h.drawing.Add(int64(time.Since(began)))
 	<-h.pens
 	if !d.idle {
 		h.drawn.Add(1)

@@ -95,7 +95,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		apart := min(time.Duration(h.drawing.Swap(0))/2, mostApart) - time.Since(told) //nolint:forbidigo // waiting
+		apart := min(time.Duration(h.drawing.Swap(0))/2, mostApart) - time.Since(told)
 		if !pause(ctx, max(apart, settle)) {
 			return nil
 		}
@@ -194,7 +194,7 @@ func (h *Hub) now(ctx context.Context, anew bool) (*telling, error) {
 		return nil, err
 	}
 	l.t = h.current.Load()
-	if anew || l.t == nil || l.t.Head != m.Head || l.t.State != m.State || time.Since(l.t.at) > freshFor { //nolint:forbidigo // age
+	if anew || l.t == nil || l.t.Head != m.Head || l.t.State != m.State || time.Since(l.t.at) > freshFor {
 		l.t = newTelling(m)
 		h.current.Store(l.t)
 	}

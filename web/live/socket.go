@@ -171,7 +171,7 @@ func (w *watcher) pingIfDue() {
 }
 
 // take is what there is to write; false where there is nothing, and the writer has ended with that.
-func (w *watcher) take() (told, ping bool, end error, more bool) {
+func (w *watcher) take() (told, ping, more bool, end error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	told, ping, end = w.told, w.ping, w.end
@@ -180,7 +180,7 @@ func (w *watcher) take() (told, ping bool, end error, more bool) {
 	if !w.writing {
 		w.uncount()
 	}
-	return told, ping, end, w.writing
+	return told, ping, w.writing, end
 }
 
 // uncount lets the hub wait no longer. The lock is held.
@@ -203,7 +203,7 @@ func (w *watcher) begin() {
 // write is the only writer of a socket.
 func (w *watcher) write() {
 	for {
-		told, ping, end, more := w.take()
+		told, ping, more, end := w.take()
 		if !more {
 			return
 		}
