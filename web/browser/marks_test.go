@@ -29,7 +29,7 @@ func TestSeenDoneAndUndoByMouse(t *testing.T) {
 	row := c.admits(3)[1]
 	b := c.ann()
 	for _, step := range []struct{ button, is string }{
-		{"seen", "seen"}, {"undo", "new"}, {"done", "done"}, {"undo", "seen"}, {"done", "done"},
+		{"seen", "seen"}, {"undo", "new"}, {"done", "done"}, {"undo", "new"}, {"seen", "seen"}, {"done", "done"}, {"undo", "seen"}, {"done", "done"},
 	} {
 		b.click("#" + row + "-" + step.button)
 		keepsFocus(b, row, step.is)
@@ -54,7 +54,7 @@ func TestSeenDoneAndUndoByKeyboard(t *testing.T) {
 	b.always("j stays at the last row", focused+` === "`+rows[0]+`-name"`)
 	b.press("k")
 	b.always("k goes up", focused+` === "`+rows[1]+`-name"`)
-	for _, step := range []struct{ key, is string }{{"s", "seen"}, {"u", "new"}, {"e", "done"}, {"u", "seen"}} {
+	for _, step := range []struct{ key, is string }{{"s", "seen"}, {"u", "new"}, {"e", "done"}, {"u", "new"}, {"s", "seen"}, {"e", "done"}, {"u", "seen"}} {
 		b.press(step.key)
 		keepsFocus(b, rows[1], step.is)
 	}
@@ -133,7 +133,7 @@ func TestMarksOnThePatientPageKeepTheFocus(t *testing.T) {
 	b.until("the patient page is live", `location.pathname.startsWith("/patients/") && `+live)
 	b.press("j")
 	b.until("j passes the stays, which have nothing to press", has(row)+`.contains(document.activeElement)`)
-	for _, step := range []struct{ key, is string }{{"s", "seen"}, {"u", "new"}, {"e", "done"}, {"u", "seen"}, {"u", "new"}} {
+	for _, step := range []struct{ key, is string }{{"s", "seen"}, {"u", "new"}, {"s", "seen"}, {"e", "done"}, {"u", "seen"}, {"u", "new"}} {
 		b.press(step.key)
 		keepsFocus(b, row, step.is)
 	}
