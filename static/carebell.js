@@ -340,10 +340,23 @@
     }
   });
 
-  // The answer to a request is dropped where what was pushed meanwhile is as new.
+  // The answer to a request is dropped where what was pushed meanwhile is as new. Where the answer is newer, what was
+  // pushed before it and comes after it does not take its row back.
+  const answered = new Map(); // id of a row → the last change that its answer has
   document.addEventListener("htmx:before:swap", (e) => {
-    const seq = Number(e.detail.ctx?.response?.headers?.get?.("Carebell-Seq") ?? Infinity);
+    const seq = Number(e.detail.ctx?.response?.headers?.get?.("Carebell-Seq") ?? NaN);
+    const row = e.detail.ctx?.sourceElement?.closest?.(".row");
     if (seq <= Number($("#live-seq")?.dataset.seq ?? 0)) e.preventDefault();
+    else if (seq && row) answered.set(row.id, seq);
+  });
+  document.addEventListener("htmx:before:swap", (e) => {
+    const fragments = (e.detail.tasks ?? []).map((t) => t.fragment).filter(Boolean);
+    const pushed = fragments.map((f) => $("#live-seq", f)).find(Boolean);
+    if (!pushed) return;
+    for (const [id, seq] of answered) {
+      if (Number(pushed.dataset.seq) >= seq) answered.delete(id);
+      else for (const f of fragments) f.querySelector(`#${id}`)?.replaceWith(document.getElementById(id)?.cloneNode(true) ?? "");
+    }
   });
 
   document.addEventListener("htmx:after:swap", (e) => {

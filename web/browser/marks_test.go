@@ -197,3 +197,22 @@ func TestAnOldAnswerDoesNotUndoANewerPush(t *testing.T) {
 	}
 	b.until("marks go on", state(row, "seen"))
 }
+
+// TestALatePushDoesNotUndoANewerAnswer: what was pushed before a mark and comes after its answer leaves the row as it is.
+func TestALatePushDoesNotUndoANewerAnswer(t *testing.T) {
+	c := newClinic(t)
+	rows := c.admits(2)
+	b := c.ann()
+	eval[bool](b, `(() => {
+		const parts = '<hx-partial hx-target="#feed" hx-swap="rows">' + ["`+rows[0]+`", "`+rows[1]+`"].map((id) => document.getElementById(id).outerHTML).join("") + '</hx-partial><hx-partial hx-target="#live-seq" hx-swap="outerMorph">' + document.querySelector("#live-seq").outerHTML + '</hx-partial>';
+		window.late = () => htmx.swap({text: parts, sourceElement: document.querySelector("#live"), target: document.querySelector("#live"), swap: "none"}).then(() => true);
+		document.addEventListener("htmx:ws:before:message:incoming", (e) => { e.detail.cancelled = true }); // the line is slow
+		return true
+	})()`)
+	b.click("#" + rows[0] + "-seen")
+	b.until("the answer is here", state(rows[0], "seen"))
+	eval[bool](b, has(rows[1])+`.classList.add("is-marked-by-this-test"), true`)
+	b.always("the late push was taken", `late()`)
+	b.until("the other row is as it was pushed", `!`+has(rows[1])+`.classList.contains("is-marked-by-this-test")`)
+	b.always("the marked row is as it was answered", state(rows[0], "seen"))
+}
