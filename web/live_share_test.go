@@ -157,7 +157,7 @@ func TestNobodyGetsBytesOfAnother(t *testing.T) {
 		}
 	}
 	// A notification changes, and ann takes a message.
-	if resp, body := people["cat"].Form(t, "/notifications/1024/mark", url.Values{"state": {"seen"}}); resp.StatusCode != http.StatusSeeOther {
+	if resp, body := people["cat"].Form(t, "/notifications/1024/mark", url.Values{"state": {"seen"}, "known": {s.Known(t, 1024)}}); resp.StatusCode != http.StatusSeeOther {
 		t.Fatalf("marking answered %d %s", resp.StatusCode, body)
 	}
 	for name, list := range screens {
@@ -206,7 +206,7 @@ func TestOwnMarksCostARow(t *testing.T) {
 	}
 	s.Settled(t)
 	mark := func(i int) {
-		if resp, body := b.Form(t, "/notifications/1024/mark", url.Values{"state": {[]string{"seen", "done", "new"}[i%3]}}); resp.StatusCode != http.StatusSeeOther {
+		if resp, body := b.Form(t, "/notifications/1024/mark", url.Values{"state": {[]string{"seen", "done", "new"}[i%3]}, "known": {s.Known(t, 1024)}}); resp.StatusCode != http.StatusSeeOther {
 			t.Fatalf("marking answered %d %s", resp.StatusCode, body)
 		}
 	}
