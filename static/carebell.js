@@ -11,7 +11,7 @@
   const pressAfter = 600; // ms: a press so soon after rows moved, or after another press, was meant for something else
   let pointer = null; // where it is, and since when
   let finger = false;
-  let byKeys = false; // the last thing done was done by a key
+  let byKeys = true; // the last thing done was not done by a pointer
   let movedAt = -Infinity;
   let pressed = { at: -Infinity, row: null };
   const rowsMoved = () => { movedAt = performance.now(); };
@@ -200,13 +200,13 @@
       }
     }
     const news = fresh.filter((i) => i.dataset.key).length;
+    if (gap) gap.rows += news;
     if (news === 0 || !list()) return changed; // a page of older rows gets no new ones
     if (busy()) {
       held.push(...fresh);
       showHeld();
       return changed;
     }
-    if (caughtUp(news)) say(`${news} ${news === 1 ? "event" : "events"} while you were away`);
     if (heldList) {
       held.push(...fresh);
       releaseHeld();
@@ -224,6 +224,11 @@
   function takeWhole(fragment, morph) {
     const whole = document.createElement("ul");
     whole.append(fragment);
+    if (gap) {
+      const newest = Math.max(0, ...rows(list()).map(key));
+      gap.rows = rows(whole).filter((r) => key(r) > newest).length;
+      gap.more = gap.rows > 0 && gap.rows === rows(whole).length;
+    }
     if (!busy()) {
       dropHeld();
       return replaceList(whole, morph);
@@ -368,14 +373,9 @@
 
   // ---- link state -------------------------------------------------------------------------------------------------
   let lostAt = null;
-  let catchingUp = false;
-  const staleAfter = 10000; // ms
-
-  function caughtUp() {
-    const was = catchingUp;
-    catchingUp = false;
-    return was;
-  }
+  let gap = null; // what came since the line was back: { rows, more, stale }
+  const staleAfter = 10000; // ms without a line
+  const silentAfter = 9000; // ms without a word from the server, which says something every 4 s
 
   function link(state, text) {
     const el = $("#link-state");
@@ -398,13 +398,42 @@
   }
   document.addEventListener("DOMContentLoaded", () => setTimeout(reopenUnheard, 100));
 
-  const clock = (at) => at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  // The practice's clock, by its own time and in its own zone, whatever this computer has.
+  const { zone, now } = document.body.dataset;
+  const ahead = now ? Number(now) - Date.now() : 0; // ms
+  const clock = (at) => new Date(at.getTime() + ahead).toLocaleTimeString("en-US", { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone });
 
-  document.addEventListener("htmx:ws:after:connection", () => {
-    catchingUp = lostAt !== null;
+  let heardAt = performance.now();
+  let line = null; // the socket
+  document.addEventListener("htmx:ws:after:connection", (e) => {
+    line = e.detail.connection?.socket ?? line;
+    heardAt = performance.now();
+    if (lostAt) gap = { rows: 0, more: false, stale: Date.now() - lostAt > staleAfter };
     lostAt = null;
     link("live", "Live");
   });
+  document.addEventListener("htmx:ws:before:message:incoming", (e) => {
+    heardAt = performance.now();
+    line = e.detail.connection?.socket ?? line;
+    if (e.detail.message?.data === "<!-- beat -->") e.detail.cancelled = true;
+  });
+
+  // A line that breaks without a word looks alive for minutes. It is given up, so that a new one is opened.
+  function checkLine() {
+    if (!line || lostAt || performance.now() - heardAt < silentAfter) return;
+    lostAt = new Date();
+    link("reconnecting", "Reconnecting");
+    line.close();
+  }
+
+  function sayGap() {
+    if (!gap) return;
+    const { rows: n, more, stale } = gap;
+    gap = null;
+    if (n > 0) say(`${n}${more ? " or more" : ""} ${n === 1 ? "event" : "events"} while you were away`);
+    else if (stale) say(list() ? "Connected again. Nothing came meanwhile." : "Connected again. This page is up to date.");
+  }
+
   document.addEventListener("htmx:ws:close", (e) => {
     if (e.detail.code === 1008) {
       signedOut();
@@ -427,7 +456,13 @@
   }
 
   setInterval(() => {
-    if (lostAt && Date.now() - lostAt > staleAfter) link("stale", `Stale since ${clock(lostAt)}`);
+    checkLine();
+    const stale = lostAt && Date.now() - lostAt > staleAfter;
+    if (stale) link("stale", `Stale since ${clock(lostAt)}`);
+    const banner = $("#stale");
+    if (!banner || banner.hidden === !stale) return;
+    banner.hidden = !stale;
+    if (stale) $("time", banner).textContent = clock(lostAt);
   }, 1000);
   document.addEventListener("htmx:ws:after:message:incoming", (e) => {
     const seq = $("#live-seq")?.dataset.seq;
@@ -435,7 +470,7 @@
     const url = new URL(e.detail.connection.url);
     url.searchParams.set("since", seq);
     e.detail.connection.url = url.toString(); // a reconnect resumes here
-    catchingUp = false;
+    sayGap();
   });
 
   // ---- times ------------------------------------------------------------------------------------------------------

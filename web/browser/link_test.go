@@ -64,6 +64,27 @@ func TestWhatCameWhileTheLinkWasCutAppearsOnce(t *testing.T) {
 	}
 }
 
+// TestALineThatDiesWithoutAWordIsNoticed within 10 s, and what came meanwhile is counted.
+func TestALineThatDiesWithoutAWordIsNoticed(t *testing.T) {
+	c := newClinic(t)
+	c.admits(2)
+	b, w := behind(c)
+	b.until("the server is heard though nothing happens", `performance.now() > 9500 && `+live)
+	w.Stall()
+	began := time.Now()
+	b.until("the page says that the link is lost", isCut)
+	if took := time.Since(began); took > 15*time.Second { // 9 s, and what a busy machine takes
+		t.Errorf("it took %v", took)
+	}
+	c.admits(3)
+	b.until("a banner says since when, by the practice's clock", `document.querySelector("#stale").checkVisibility() && /^Not up to date since \d\d:\d\d/.test(document.querySelector("#stale").innerText)`)
+	w.Mend()
+	b.until("the page says how much came meanwhile", `document.querySelector("#toast").textContent === "3 events while you were away"`)
+	b.until("the page is live again", live)
+	b.until("the banner is gone", `!document.querySelector("#stale").checkVisibility()`)
+	checkFeed(b, 5)
+}
+
 func TestAFeedThatIsFarBehindGetsTheListAnew(t *testing.T) {
 	c := newClinic(t)
 	c.admits(2)

@@ -17,6 +17,9 @@ type wire struct {
 	mu  sync.Mutex
 	cut bool
 	all map[net.Conn]struct{}
+
+	moving sync.RWMutex // held by who stalls the wire; what goes over it asks for it
+	stall  func()       // ends a stall
 }
 
 // newWire forwards what comes in on a port of its own to addr, until the test ends.
@@ -39,6 +42,7 @@ func newWire(t testing.TB, addr string) *wire {
 	})
 	t.Cleanup(func() {
 		_ = l.Close()
+		w.Mend()
 		w.Cut()
 		open.Wait()
 	})
@@ -61,8 +65,8 @@ func (w *wire) carry(from net.Conn) {
 	}
 	defer w.drop(to)
 	var both sync.WaitGroup
-	both.Go(func() { _, _ = io.Copy(to, from); _ = to.Close() })
-	both.Go(func() { _, _ = io.Copy(from, to); _ = from.Close() })
+	both.Go(func() { _, _ = io.Copy(to, slowed{from, w}); _ = to.Close() })
+	both.Go(func() { _, _ = io.Copy(from, slowed{to, w}); _ = from.Close() })
 	both.Wait()
 }
 
@@ -82,6 +86,28 @@ func (w *wire) drop(c net.Conn) {
 	delete(w.all, c)
 }
 
+// slowed is one direction of the wire.
+type slowed struct {
+	net.Conn
+	w *wire
+}
+
+func (s slowed) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	s.w.moving.RLock()
+	defer s.w.moving.RUnlock()
+	return n, err
+}
+
+// WriteTo hides the connection's own, which would go around Read.
+func (s slowed) WriteTo(to io.Writer) (int64, error) { return io.Copy(to, struct{ io.Reader }{s}) }
+
+// Stall holds everything back without a word, as a network does that lost its way. It ends with Mend.
+func (w *wire) Stall() {
+	w.moving.Lock()
+	w.stall = sync.OnceFunc(w.moving.Unlock)
+}
+
 // Cut breaks every connection and refuses new ones.
 func (w *wire) Cut() {
 	w.mu.Lock()
@@ -97,4 +123,7 @@ func (w *wire) Mend() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut = false
+	if w.stall != nil {
+		w.stall()
+	}
 }

@@ -136,7 +136,7 @@ func (h *Hub) tell(ctx context.Context) error {
 		return err
 	}
 	for _, w := range h.all() {
-		w.do(func() { w.told = true })
+		w.do(func() { w.due.told = true })
 	}
 	return nil
 }
@@ -217,7 +217,7 @@ func (h *Hub) look(ctx context.Context) {
 			continue
 		}
 		for _, w := range list {
-			w.pingIfDue()
+			w.nudge()
 		}
 		if h.o.Logins == nil {
 			continue

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -95,11 +96,15 @@ func (c *counter) screen(key string) Screen {
 
 func text(t *testing.T, conn *client.Conn) string {
 	t.Helper()
-	_, message, err := conn.ReadMessage()
-	if err != nil {
-		t.Fatalf("the socket ended: %v", err)
+	for {
+		_, message, err := conn.ReadMessage()
+		if err != nil {
+			t.Fatalf("the socket ended: %v", err)
+		}
+		if !bytes.Equal(message, beat) {
+			return strings.TrimSpace(string(message))
+		}
 	}
-	return strings.TrimSpace(string(message))
 }
 
 func code(t *testing.T, conn *client.Conn) int {

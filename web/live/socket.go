@@ -16,6 +16,7 @@ const (
 	readLimit = 4096
 	readWait  = 60 * time.Second // renewed by every pong
 	pingEvery = 25 * time.Second
+	beatEvery = 4 * time.Second // of a page's script, which sees no pings and calls the line dead after 9 s of silence
 	writeWait = 10 * time.Second
 
 	// mostUntold is how many changes that do not concern a screen go by before it is told their number all the same, so
@@ -25,6 +26,9 @@ const (
 
 // Buffers of sockets. An idle one holds none to write with, and to read pongs takes little.
 var buffers = websocket.Config{ReadBufferSize: 256, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{}}
+
+// beat is what a page hears on a line on which nothing else happens. It changes nothing in the page.
+var beat = []byte("<!-- beat -->")
 
 // Config is how the connections that [Hub.Serve] gets are made.
 func Config() websocket.Config { return buffers }
@@ -49,6 +53,14 @@ type Owner struct {
 	Role   string // what it may see: nothing that is drawn is shared between roles
 }
 
+// due is what is to be written to a socket.
+type due struct {
+	told bool  // there may be something new
+	ping bool  // it is time to ask whether the browser is there
+	beat bool  // it is time to tell the page that the line is alive
+	end  error // why to say goodbye; nil = stay
+}
+
 // watcher is one socket's side of the hub. It is ours, never the pooled connection. Its handler's goroutine reads; another
 // one runs only while there is something to write.
 type watcher struct {
@@ -59,15 +71,14 @@ type watcher struct {
 	log    *slog.Logger
 
 	mu      sync.Mutex
-	told    bool  // there may be something new
-	ping    bool  // it is time to ask whether the browser is there
-	end     error // why to say goodbye; nil = stay
+	due     due
 	writing bool  // a goroutine is; it sees to all of the above before it ends
 	sending bool  // it waits for the network
 	counted bool  // the hub waits for it to have taken what is drawn
 	gone    bool  // nothing is written any more
 	writer  sync.WaitGroup
 	pingAt  time.Time
+	beatAt  time.Time
 
 	// The writer's own.
 	since int64
@@ -80,14 +91,14 @@ type watcher struct {
 // the connection's handler, and returns only when nothing of it runs any more: the connection goes back to a pool then.
 func (h *Hub) Serve(conn *websocket.Conn, owner Owner, s Screen, since int64, log *slog.Logger) {
 	w := &watcher{hub: h, conn: conn, owner: owner, screen: s, log: log, since: since, first: true}
-	w.pingAt = time.Now().Add(pingEvery) //nolint:forbidigo // the network's time, not the clinic's
+	w.pingAt, w.beatAt = time.Now().Add(pingEvery), time.Now().Add(beatEvery) //nolint:forbidigo // the network's time, not the clinic's
 	if !h.watch(w) {
 		w.goodbye(errRestart)
 		return
 	}
 	defer h.open.Done()
 	defer w.leave()
-	w.do(func() { w.told = true })
+	w.do(func() { w.due.told = true })
 	w.read()
 }
 
@@ -138,7 +149,7 @@ func (w *watcher) do(note func()) {
 		return
 	}
 	note()
-	if w.told && !w.counted && !w.sending { // nobody waits for a slow reader
+	if w.due.told && !w.counted && !w.sending { // nobody waits for a slow reader
 		w.counted = true
 		w.hub.pending.Add(1)
 	}
@@ -151,36 +162,39 @@ func (w *watcher) do(note func()) {
 // finish says goodbye to the browser and lets it go. The first reason counts.
 func (w *watcher) finish(why error) {
 	w.do(func() {
-		if w.end == nil {
-			w.end = why
+		if w.due.end == nil {
+			w.due.end = why
 		}
 	})
 }
 
-func (w *watcher) pingIfDue() {
+// nudge has the writer ping the browser and send its page a beat, each where it is time for it.
+func (w *watcher) nudge() {
 	now := time.Now() //nolint:forbidigo // network time
 	w.mu.Lock()
-	due := !now.Before(w.pingAt)
-	if due {
+	ping, beat := !now.Before(w.pingAt), !now.Before(w.beatAt)
+	if ping {
 		w.pingAt = now.Add(pingEvery)
 	}
+	if beat {
+		w.beatAt = now.Add(beatEvery)
+	}
 	w.mu.Unlock()
-	if due {
-		w.do(func() { w.ping = true })
+	if ping || beat {
+		w.do(func() { w.due.ping, w.due.beat = w.due.ping || ping, w.due.beat || beat })
 	}
 }
 
 // take is what there is to write; false where there is nothing, and the writer has ended with that.
-func (w *watcher) take() (told, ping, more bool, end error) {
+func (w *watcher) take() (d due, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	told, ping, end = w.told, w.ping, w.end
-	w.told, w.ping, w.sending = false, false, false
-	w.writing = !w.gone && (told || ping || end != nil)
+	d, w.due, w.sending = w.due, due{end: w.due.end}, false
+	w.writing = !w.gone && (d.told || d.ping || d.beat || d.end != nil)
 	if !w.writing {
 		w.uncount()
 	}
-	return told, ping, w.writing, end
+	return d, w.writing
 }
 
 // uncount lets the hub wait no longer. The lock is held.
@@ -203,14 +217,18 @@ func (w *watcher) begin() {
 // write is the only writer of a socket.
 func (w *watcher) write() {
 	for {
-		told, ping, more, end := w.take()
+		d, more := w.take()
 		if !more {
 			return
 		}
-		if told && end == nil {
+		end := d.end
+		if d.told && end == nil {
 			end = w.update()
 		}
-		if ping && end == nil && w.send(websocket.PingMessage, nil) != nil {
+		if d.ping && end == nil && w.send(websocket.PingMessage, nil) != nil {
+			end = errGone
+		}
+		if d.beat && end == nil && w.send(websocket.TextMessage, beat) != nil {
 			end = errGone
 		}
 		if end != nil {
