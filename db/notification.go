@@ -78,7 +78,13 @@ type Mark struct {
 
 // Version tells one mark of a notification from any other: who wants to change it sends back the one they saw.
 func (m Mark) Version() string {
-	return fmt.Sprintf("%d.%d", millis(m.SeenAt).Int64, millis(m.DoneAt).Int64)
+	at := func(t time.Time) int64 {
+		if t.IsZero() {
+			return 0
+		}
+		return t.UnixMilli()
+	}
+	return fmt.Sprintf("%d.%d", at(m.SeenAt), at(m.DoneAt))
 }
 
 // DoneAtOnce says whether a notification was done without having been seen first.

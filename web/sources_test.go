@@ -98,7 +98,7 @@ func TestSourcesNameTheExchange(t *testing.T) {
 		t.Errorf("the stay comes %q", got)
 	}
 	for path, want := range map[string]string{"/?exchange=BAMBOO": "Shortness of breath", "/?exchange=SURESCRIPTS": "Furosemide 40 mg"} {
-		if _, page := b.Get(t, path); !strings.Contains(page, want) || strings.Count(page, `class="row is`) != 1 {
+		if _, page := b.Get(t, path); !strings.Contains(page, want) || strings.Count(page, `class="row feed is`) != 1 {
 			t.Errorf("%s does not show %s alone", path, want)
 		}
 	}
