@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -261,128 +260,154 @@ type applied struct {
 }
 
 // write writes what a batch of messages says, and what else belongs into the same transaction. Nearly every batch can be
-// written as it is; only where a message cannot, each gets a savepoint, which costs about as much as writing it.
+// written by few statements; only where a message cannot, each is written alone and gets a savepoint.
 func (p *Projector) write(ctx context.Context, messages []reading, also func(tx *db.Tx, a applied) error) error {
 	behind := db.Behind(ctx)
-	in := func(each func(tx *db.Tx, f func() error) error) error {
+	in := func(alone bool) error {
 		return p.db.Write(behind, func(tx *db.Tx) error {
-			a, err := p.apply(ctx, tx, messages, each)
+			a, err := p.apply(ctx, tx, messages, alone)
 			if err != nil {
 				return err
 			}
 			return also(tx, a)
 		})
 	}
-	err := in(func(_ *db.Tx, f func() error) (err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				err = errPanicked
-			}
-			if err != nil {
-				err = unwritableError{err}
-			}
-		}()
-		return f()
-	})
+	err := in(false)
 	var one unwritableError
 	if !errors.As(err, &one) || p.db.BrokenBy() != nil || ctx.Err() != nil {
 		return err
 	}
-	return in(func(tx *db.Tx, f func() error) error { return tx.Savepoint(ctx, f) })
+	return in(true)
 }
 
 var errPanicked = errors.New("the handler panicked")
 
-// unwritableError is that of the first message of a batch that could not be written.
+// unwritableError is that of messages that could not be written together.
 type unwritableError struct{ error }
 
 func (e unwritableError) Unwrap() error { return e.error }
 
-// apply writes what a batch of messages says, until somebody waits for the connection. Each message is written by each:
-// where its error is no [unwritableError], the message is marked failed and costs no other.
-func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, each func(tx *db.Tx, f func() error) error) (a applied, err error) {
+// apply writes what a batch of messages says, some at a time, until somebody waits for the connection. Where they are
+// written alone, one that cannot be is marked failed and costs no other; else the error is an [unwritableError].
+func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, alone bool) (a applied, err error) {
 	tx.Visible() // at least "last event from Metriport" has moved
-	needFold := map[string]bool{}
-	for _, m := range messages {
-		if a.messages > 0 && tx.Pressed() {
-			break
+	for len(messages) > 0 && (a.messages == 0 || !tx.Pressed()) {
+		n := together(messages)
+		if alone {
+			n = 1
 		}
-		err := each(tx, func() error { return write(ctx, tx, m) })
-		if err != nil {
-			var one unwritableError
-			if errors.As(err, &one) || errors.Is(err, db.ErrTakenBack) || p.db.BrokenBy() != nil {
+		part := messages[:n]
+		messages = messages[n:]
+		if !alone {
+			if err := attempt(func() error { return write(ctx, tx, part) }); err != nil {
+				return a, unwritableError{err}
+			}
+		} else if err := tx.Savepoint(ctx, func() error { return write(ctx, tx, part) }); err != nil {
+			if errors.Is(err, db.ErrTakenBack) || p.db.BrokenBy() != nil {
 				return a, err
 			}
+			m := &part[0]
 			p.log.Error("a message could not be taken into the chart; it is kept", "seq", m.Seq, "error", err)
-			m.status, m.reason, m.notifications = db.StatusFailed, err.Error(), nil
+			m.status, m.reason = db.StatusFailed, err.Error()
 		}
-		if err := tx.SetOutcome(ctx, m.Seq, m.status, m.reason, m.named); err != nil {
-			return a, err
-		}
-		a.messages++
-		if m.status == db.StatusProcessed {
-			a.processed++
-		}
-		for _, n := range m.notifications {
-			if n.Kind == care.Admit || n.Kind == care.Transfer || n.Kind == care.Discharge {
-				needFold[n.PatientID] = true
+		outcomes := make([]db.MessageOutcome, len(part))
+		for i, m := range part {
+			outcomes[i] = db.MessageOutcome{Seq: m.Seq, Status: m.status, Reason: m.reason, Patients: m.named}
+			if m.status == db.StatusProcessed {
+				a.processed++
 			}
 		}
-	}
-	for _, patient := range slices.Sorted(maps.Keys(needFold)) {
-		if err := refold(ctx, tx, patient); err != nil {
+		if err := tx.SetOutcomes(ctx, outcomes...); err != nil {
 			return a, err
 		}
+		a.messages += n
 	}
 	return a, nil
 }
 
-// refold makes the stays of a patient again from all of their notices.
-func refold(ctx context.Context, tx *db.Tx, patientID string) error {
-	notices, was, err := tx.Notices(ctx, patientID)
-	if err != nil {
-		return err
+// mostTogether is how many messages are written by the same statements: about half of a turn.
+const mostTogether = 64
+
+// together is how many messages, from the first, are written by the same statements. What is written beside patients,
+// notifications and links is written message by message: the chart comes out the same however a batch was cut.
+func together(messages []reading) int {
+	n := 0
+	for n < len(messages) && n < mostTogether && len(messages[n].facts) == 0 {
+		n++
 	}
-	return tx.SaveStays(ctx, patientID, care.Fold(patientID, notices), was)
+	return max(n, 1)
 }
 
-func write(ctx context.Context, tx *db.Tx, m reading) error {
-	for _, s := range m.patients {
-		if err := tx.SavePatient(ctx, s); err != nil {
-			return err
+// attempt runs f. Its panic is an error.
+func attempt(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = errPanicked
 		}
-	}
-	for _, n := range m.notifications {
-		if err := tx.AddNotification(ctx, n); err != nil {
-			return err
-		}
-	}
-	for _, f := range m.facts {
-		if err := f(ctx, tx); err != nil {
-			return err
-		}
-	}
-	known := false
-	for _, d := range m.downloads {
-		added, err := tx.QueueDownload(ctx, d)
-		if err != nil {
-			return err
-		}
-		known = known || !added
-	}
-	if !known {
+	}()
+	return f()
+}
+
+// refold makes the stays of patients again from all of their notices.
+func refold(ctx context.Context, tx *db.Tx, patients []string) error {
+	if len(patients) == 0 {
 		return nil
 	}
-	records, err := tx.RecordsOf(ctx, m.Seq) // in a rebuild what was fetched is there already
+	histories, err := tx.Histories(ctx, patients)
 	if err != nil {
 		return err
 	}
-	for _, r := range records {
-		if _, err := applyRecord(ctx, tx, r.Download, r.Facts); err != nil {
-			return err
+	return tx.SaveStays(ctx, histories, func(h *db.History) []care.Stay { return care.Fold(h.PatientID, h.Notices) })
+}
+
+// write writes what messages say.
+func write(ctx context.Context, tx *db.Tx, messages []reading) error {
+	var patients []db.PatientStatement
+	var notifications []db.Notification
+	var downloads []db.Download
+	var fold []string
+	for _, m := range messages {
+		patients, notifications, downloads = append(patients, m.patients...), append(notifications, m.notifications...), append(downloads, m.downloads...)
+	}
+	for _, n := range notifications {
+		if n.Kind == care.Admit || n.Kind == care.Transfer || n.Kind == care.Discharge {
+			fold = append(fold, n.PatientID)
 		}
 	}
-	return nil
+	if err := tx.SavePatients(ctx, patients...); err != nil {
+		return err
+	}
+	if err := tx.AddNotifications(ctx, notifications...); err != nil {
+		return err
+	}
+	for _, m := range messages {
+		for _, f := range m.facts {
+			if err := f(ctx, tx); err != nil {
+				return err
+			}
+		}
+	}
+	added, err := tx.QueueDownloads(ctx, downloads...)
+	if err != nil {
+		return err
+	}
+	if !added { // it is a rebuild, or they are read again: what was fetched is there already
+		for _, m := range messages {
+			if len(m.downloads) == 0 {
+				continue
+			}
+			records, err := tx.RecordsOf(ctx, m.Seq)
+			if err != nil {
+				return err
+			}
+			for _, r := range records {
+				if _, err := applyRecord(ctx, tx, r.Download, r.Facts); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return refold(ctx, tx, fold)
 }
 
 // freshLinks finds the links in further deliveries whose body was another than the first: one of them may still live.
