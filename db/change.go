@@ -50,7 +50,7 @@ func (tx *Tx) number(_ context.Context, c Change) error {
 	return nil
 }
 
-var insertChanges = newInsertion(`INSERT INTO change (patient_id, notification_id, topic, item)`, 4, ``)
+var insertChanges = newInsertion(`INSERT OR FAIL INTO change (patient_id, notification_id, topic, item)`, 4, ``)
 
 // MostChanges is how many changes a screen is told of one by one. Of more, it gets the whole list.
 const MostChanges = 400

@@ -67,7 +67,7 @@ func (tx *Tx) AddDownload(ctx context.Context, d Download) error {
 	return err
 }
 
-var insertDownloads = newInsertion(`INSERT INTO download (inbox_seq, place, notification_id, patient_id, purpose, name, claimed_type, claimed_size, url, host, api_url, expires_at, queued_at)`, 13,
+var insertDownloads = newInsertion(`INSERT OR FAIL INTO download (inbox_seq, place, notification_id, patient_id, purpose, name, claimed_type, claimed_size, url, host, api_url, expires_at, queued_at)`, 13,
 	`ON CONFLICT (inbox_seq, place) DO NOTHING`)
 
 // QueueDownloads is [Tx.AddDownload] for several, and says whether all of their places were new.

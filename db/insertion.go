@@ -13,7 +13,8 @@ import (
 var insertSizes = []int{64, 16, 4, 1}
 
 // insertion inserts many rows into one table by few statements. Make it with [newInsertion], once for the life of the
-// program.
+// program. INSERT OR FAIL spares SQLite a copy of each page, which it would need to take back the rows before one that cannot
+// be written: whoever gets an error takes back all of it.
 type insertion struct {
 	columns int
 	texts   map[int]string // by how many rows

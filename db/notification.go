@@ -100,7 +100,15 @@ func (tx *Tx) AddNotifications(ctx context.Context, list ...Notification) error 
 		rows = append(rows, n.ID, n.InboxSeq, string(n.Kind), n.PatientID, n.MessageID, millis(n.EventAt), millis(n.SentAt), millis(n.SourceSentAt), millis(n.ReceivedAt),
 			millis(n.AdmitAt), millis(n.DischargeAt), moves[i], n.Facility, n.Test, n.EventDay, int64(marks[n.ID]))
 	}
-	if _, err = tx.insert(ctx, upsertNotifications, rows); err != nil {
+	var last int64
+	if err := tx.row(ctx, `SELECT coalesce(max(id), 0) FROM notification`).Scan(&last); err != nil {
+		return fmt.Errorf("adding notifications: %w", err)
+	}
+	how := insertNotifications
+	if list[0].ID <= last { // they may be there
+		how = upsertNotifications
+	}
+	if _, err = tx.insert(ctx, how, rows); err != nil {
 		return fmt.Errorf("adding notifications: %w", err)
 	}
 	for _, n := range list {
@@ -111,11 +119,16 @@ func (tx *Tx) AddNotifications(ctx context.Context, list ...Notification) error 
 	return tx.pointAtTwins(ctx, list, moves)
 }
 
-var upsertNotifications = newInsertion(`INSERT INTO notification (id, inbox_seq, kind, patient_id, message_id, event_at, sent_at, source_sent_at, received_at,
-		admit_at, discharge_at, moves, facility, test, event_day, state)`, 16,
-	`ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, patient_id = excluded.patient_id, event_at = excluded.event_at, sent_at = excluded.sent_at,
-		source_sent_at = excluded.source_sent_at, admit_at = excluded.admit_at, discharge_at = excluded.discharge_at, moves = excluded.moves,
-		facility = iif(excluded.facility = '', facility, excluded.facility), twin_of = 0, test = excluded.test, event_day = excluded.event_day, event_from_record = 0`)
+const notificationValues = `INTO notification (id, inbox_seq, kind, patient_id, message_id, event_at, sent_at, source_sent_at, received_at,
+	admit_at, discharge_at, moves, facility, test, event_day, state)`
+
+var (
+	insertNotifications = newInsertion(`INSERT OR FAIL `+notificationValues, 16, ``)
+	upsertNotifications = newInsertion(`INSERT `+notificationValues, 16,
+		`ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, patient_id = excluded.patient_id, event_at = excluded.event_at, sent_at = excluded.sent_at,
+			source_sent_at = excluded.source_sent_at, admit_at = excluded.admit_at, discharge_at = excluded.discharge_at, moves = excluded.moves,
+			facility = iif(excluded.facility = '', facility, excluded.facility), twin_of = 0, test = excluded.test, event_day = excluded.event_day, event_from_record = 0`)
+)
 
 // movesText is moves as their column has them.
 func movesText(moves []care.Move) (string, error) {

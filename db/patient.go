@@ -147,12 +147,12 @@ var lookPatients = newLookup(`SELECT p.no, p.id, p.external_id, p.external_id_of
 var lookCorrected = newLookup(`SELECT DISTINCT patient_id FROM correction WHERE patient_id IN (%s)`)
 
 var (
-	upsertPatients = newInsertion(`INSERT INTO patient (no, id, external_id, external_id_of, first_event_at, last_event_at, last_event_day)`, 7,
-		`ON CONFLICT (no) DO UPDATE SET external_id = excluded.external_id, external_id_of = excluded.external_id_of,
-			first_event_at = excluded.first_event_at, last_event_at = excluded.last_event_at, last_event_day = excluded.last_event_day`)
-	insertAliases = newInsertion(`INSERT INTO patient_alias (patient_id, system, value)`, 3, `ON CONFLICT DO NOTHING`)
-	insertWords   = newInsertion(`INSERT INTO patient_search (rowid, words)`, 2, ``)
+	insertPatients = newInsertion(`INSERT OR FAIL INTO patient (no, id, external_id, external_id_of, first_event_at, last_event_at, last_event_day)`, 7, ``)
+	insertAliases = newInsertion(`INSERT OR FAIL INTO patient_alias (patient_id, system, value)`, 3, `ON CONFLICT DO NOTHING`)
+	insertWords   = newInsertion(`INSERT OR FAIL INTO patient_search (rowid, words)`, 2, ``)
 )
+
+const updatePatient = `UPDATE patient SET external_id = ?2, external_id_of = ?3, first_event_at = ?4, last_event_at = ?5, last_event_day = ?6 WHERE no = ?1`
 
 // writePatients writes those that changed. New ones get their numbers in this order.
 func (tx *Tx) writePatients(ctx context.Context, list []*knownPatient) error {
@@ -171,13 +171,15 @@ func (tx *Tx) writePatients(ctx context.Context, list []*knownPatient) error {
 			k.no = last
 			fresh = append(fresh, k.id)
 			words = append(words, k.no, k.words())
+			rows = append(rows, k.no, k.id, k.externalID, k.externalOf, k.first, k.last, k.lastDay)
+		} else if _, err := tx.exec(ctx, updatePatient, k.no, k.externalID, k.externalOf, k.first, k.last, k.lastDay); err != nil {
+			return err
 		}
-		rows = append(rows, k.no, k.id, k.externalID, k.externalOf, k.first, k.last, k.lastDay)
 		for _, a := range k.added {
 			aliases = append(aliases, k.id, a.System, a.Value)
 		}
 	}
-	_, err1 := tx.insert(ctx, upsertPatients, rows)
+	_, err1 := tx.insert(ctx, insertPatients, rows)
 	_, err2 := tx.insert(ctx, insertAliases, aliases)
 	_, err3 := tx.insert(ctx, insertWords, words)
 	if err := errors.Join(err1, err2, err3); err != nil {

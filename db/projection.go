@@ -72,8 +72,8 @@ type MessageOutcome struct {
 }
 
 var (
-	insertOutcomes = newInsertion(`INSERT INTO inbox_outcome (seq, status, error)`, 3, `ON CONFLICT DO NOTHING`)
-	insertNamed    = newInsertion(`INSERT INTO inbox_patient (seq, patient_id)`, 2, `ON CONFLICT DO NOTHING`)
+	insertOutcomes = newInsertion(`INSERT OR FAIL INTO inbox_outcome (seq, status, error)`, 3, `ON CONFLICT DO NOTHING`)
+	insertNamed    = newInsertion(`INSERT OR FAIL INTO inbox_patient (seq, patient_id)`, 2, `ON CONFLICT DO NOTHING`)
 )
 
 // SetOutcomes says what became of messages.

@@ -112,9 +112,9 @@ func rowOf(s care.Stay) (r stayRow, err error) {
 	}, err
 }
 
-var upsertStays = newInsertion(`INSERT INTO stay (id, patient_id, admit_at, discharge_at, ended, last_event_at, moves, notices, facts)`, 9,
-	`ON CONFLICT (id) DO UPDATE SET patient_id = excluded.patient_id, admit_at = excluded.admit_at, discharge_at = excluded.discharge_at, ended = excluded.ended,
-		last_event_at = excluded.last_event_at, moves = excluded.moves, notices = excluded.notices, facts = excluded.facts`)
+var insertStays = newInsertion(`INSERT OR FAIL INTO stay (id, patient_id, admit_at, discharge_at, ended, last_event_at, moves, notices, facts)`, 9, ``)
+
+const updateStay = `UPDATE stay SET admit_at = ?3, discharge_at = ?4, ended = ?5, last_event_at = ?6, moves = ?7, notices = ?8, facts = ?9 WHERE id = ?1 AND patient_id = ?2`
 
 // SaveStays makes the stays that were folded from a history those of its patient, and points their notifications at them;
 // fold makes them. What did not change is not written.
@@ -127,9 +127,16 @@ func (tx *Tx) SaveStays(ctx context.Context, list []*History, fold func(h *Histo
 			if err != nil {
 				return err
 			}
-			if before, ok := h.rows[s.ID]; !ok || before != row {
+			before, there := h.rows[s.ID]
+			values := []any{s.ID, h.PatientID, row.admit, row.discharge, row.ended, row.last, row.moves, row.notices, row.facts}
+			switch {
+			case !there:
+				changed, rows = true, append(rows, values...)
+			case before != row:
 				changed = true
-				rows = append(rows, s.ID, h.PatientID, row.admit, row.discharge, row.ended, row.last, row.moves, row.notices, row.facts)
+				if _, err := tx.exec(ctx, updateStay, values...); err != nil {
+					return fmt.Errorf("saving a stay: %w", err)
+				}
 			}
 			delete(h.rows, s.ID)
 			for _, message := range s.MessageIDs {
@@ -155,7 +162,7 @@ func (tx *Tx) SaveStays(ctx context.Context, list []*History, fold func(h *Histo
 			return err
 		}
 	}
-	if _, err := tx.insert(ctx, upsertStays, rows); err != nil {
+	if _, err := tx.insert(ctx, insertStays, rows); err != nil {
 		return fmt.Errorf("saving stays: %w", err)
 	}
 	return nil

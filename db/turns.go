@@ -374,6 +374,9 @@ func (g *group) write() {
 		return
 	}
 	g.open = false
+	if c := d.checkpointer; c != nil {
+		c.commits.Add(1)
+	}
 	for _, j := range g.jobs {
 		g.visible = g.visible || j.err == nil && j.panicked == nil && j.tx.visible
 	}
