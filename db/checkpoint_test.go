@@ -46,9 +46,9 @@ func TestTheLogStaysBounded(t *testing.T) {
 		}
 	}
 	never := func() bool { return false }
-	write(10*most, never)
-	if n := size(); n > 3*most {
-		t.Errorf("after writing %d pages without a pause the log has %d, of which %d are enough", 10*most, n, again)
+	write(24*most, never)
+	if n := size(); n > 8*most {
+		t.Errorf("after writing %d pages without a pause the log has %d, of which %d are enough", 24*most, n, again)
 	}
 
 	began, ended := make(chan struct{}), make(chan error, 1)
@@ -80,8 +80,8 @@ func TestTheLogStaysBounded(t *testing.T) {
 		t.Fatalf("a view that kept the log from being folded in ended with %v", viewErr)
 	}
 	n := size()
-	write(5*most, never)
-	if now := size(); now > n+most {
+	write(24*most, never)
+	if now := size(); now > n+8*most {
 		t.Errorf("the log had %d pages when the view ended, and has %d now: it did not begin anew", n, now)
 	}
 }

@@ -26,9 +26,20 @@ const (
 
 type behindKey struct{}
 
+type remadeKey struct{}
+
 // Behind marks a context: what is written with it is work that can wait, such as the chart's. It lets deliveries and
 // people's own writes go first, for no longer than [patience], and should end when [Tx.Pressed] says so.
 func Behind(ctx context.Context) context.Context { return context.WithValue(ctx, behindKey{}, true) }
+
+// Remade marks a context, beyond what [Behind] does: what is written with it is made again from what is durable, up to a
+// cursor that is written with it. Its commit does not wait for the disk; the next delivery's makes it durable. After a power
+// cut the chart can be a moment older than it was, and goes on from there.
+func Remade(ctx context.Context) context.Context {
+	return context.WithValue(Behind(ctx), remadeKey{}, true)
+}
+
+func isRemade(ctx context.Context) bool { return ctx.Value(remadeKey{}) != nil }
 
 func isBehind(ctx context.Context) bool { return ctx.Value(behindKey{}) != nil }
 
@@ -49,6 +60,8 @@ type writer struct {
 	behindAt   time.Time // when one behind ended
 	arrivedAt  time.Time // when deliveries were last written
 	together   float64   // how many of them were of late, in one commit: a machine's own measure of how hard it is pressed
+
+	relaxed bool // its commits do not wait for the disk; the leader's own
 
 	pruned int64 // number of the change after which old ones were forgotten; the leader's own
 
@@ -253,6 +266,9 @@ func (w *writer) next() *job {
 		return nil
 	}
 	j := (*from)[0]
+	if w.relaxed && !isRemade(j.ctx) { // it must be durable when it is committed
+		return nil
+	}
 	*from = (*from)[1:]
 	return j
 }
@@ -338,12 +354,33 @@ func (g *group) rollback() {
 	g.db.writer.forget()
 }
 
+// relax chooses whether the next transaction's commit waits for the disk. It cannot be chosen within one.
+func (g *group) relax(relaxed bool) error {
+	w := g.db.writer
+	if w.relaxed == relaxed {
+		return nil
+	}
+	level := "PRAGMA synchronous = FULL"
+	if relaxed {
+		level = "PRAGMA synchronous = NORMAL"
+	}
+	_, err := g.jobs[0].tx.run(g.jobs[0].ctx, level)
+	if err == nil {
+		w.relaxed = relaxed
+	}
+	return err
+}
+
 func (g *group) write() {
 	d, first := g.db, g.jobs[0]
 	if first.err = errors.Join(d.BrokenBy(), first.ctx.Err()); first.err != nil {
 		return
 	}
-	if _, err := first.tx.run(first.ctx, "BEGIN IMMEDIATE"); err != nil {
+	err := g.relax(isRemade(first.ctx))
+	if err == nil {
+		_, err = first.tx.run(first.ctx, "BEGIN IMMEDIATE")
+	}
+	if err != nil {
 		first.err = d.watch(err)
 		return
 	}

@@ -262,7 +262,7 @@ type applied struct {
 // write writes what a batch of messages says, and what else belongs into the same transaction. Nearly every batch can be
 // written by few statements; only where a message cannot, each is written alone and gets a savepoint.
 func (p *Projector) write(ctx context.Context, messages []reading, also func(tx *db.Tx, a applied) error) error {
-	behind := db.Behind(ctx)
+	behind := db.Remade(ctx)
 	in := func(alone bool) error {
 		return p.db.Write(behind, func(tx *db.Tx) error {
 			a, err := p.apply(ctx, tx, messages, alone)
