@@ -76,8 +76,8 @@ type Mark struct {
 	SeenBy, DoneBy string // email; "" = nobody
 }
 
-// AddNotifications puts notifications into the chart and numbers the changes. One that is there already, because its
-// message is read again, is brought up to date.
+// AddNotifications puts notifications into the chart, as parts of the stays that they name, and numbers the changes. One that
+// is there already, because its message is read again, is brought up to date, but stays a part of its stay.
 func (tx *Tx) AddNotifications(ctx context.Context, list ...Notification) error {
 	if len(list) == 0 {
 		return nil
@@ -98,7 +98,7 @@ func (tx *Tx) AddNotifications(ctx context.Context, list ...Notification) error 
 			return err
 		}
 		rows = append(rows, n.ID, n.InboxSeq, string(n.Kind), n.PatientID, n.MessageID, millis(n.EventAt), millis(n.SentAt), millis(n.SourceSentAt), millis(n.ReceivedAt),
-			millis(n.AdmitAt), millis(n.DischargeAt), moves[i], n.Facility, n.Test, n.EventDay, int64(marks[n.ID]))
+			millis(n.AdmitAt), millis(n.DischargeAt), moves[i], n.Facility, n.Test, n.EventDay, int64(marks[n.ID]), n.StayID)
 	}
 	var last int64
 	if err := tx.row(ctx, `SELECT coalesce(max(id), 0) FROM notification`).Scan(&last); err != nil {
@@ -120,11 +120,11 @@ func (tx *Tx) AddNotifications(ctx context.Context, list ...Notification) error 
 }
 
 const notificationValues = `INTO notification (id, inbox_seq, kind, patient_id, message_id, event_at, sent_at, source_sent_at, received_at,
-	admit_at, discharge_at, moves, facility, test, event_day, state)`
+	admit_at, discharge_at, moves, facility, test, event_day, state, stay_id)`
 
 var (
-	insertNotifications = newInsertion(`INSERT OR FAIL `+notificationValues, 16, ``)
-	upsertNotifications = newInsertion(`INSERT `+notificationValues, 16,
+	insertNotifications = newInsertion(`INSERT OR FAIL `+notificationValues, 17, ``)
+	upsertNotifications = newInsertion(`INSERT `+notificationValues, 17,
 		`ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, patient_id = excluded.patient_id, event_at = excluded.event_at, sent_at = excluded.sent_at,
 			source_sent_at = excluded.source_sent_at, admit_at = excluded.admit_at, discharge_at = excluded.discharge_at, moves = excluded.moves,
 			facility = iif(excluded.facility = '', facility, excluded.facility), twin_of = 0, test = excluded.test, event_day = excluded.event_day, event_from_record = 0`)

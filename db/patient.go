@@ -163,14 +163,17 @@ func (tx *Tx) writePatients(ctx context.Context, list []*knownPatient) error {
 	if err := tx.row(ctx, `SELECT coalesce(max(no), 0) FROM patient`).Scan(&last); err != nil {
 		return err
 	}
-	var rows, aliases, words []any
+	var rows, aliases []any
 	var fresh []string
 	for _, k := range list {
 		if k.fresh {
 			last++
 			k.no = last
 			fresh = append(fresh, k.id)
-			words = append(words, k.no, k.words())
+			// One by one: a statement of several rows would have the index write what it keeps in memory until the commit.
+			if _, err := tx.exec(ctx, `INSERT INTO patient_search (rowid, words) VALUES (?, ?)`, k.no, k.words()); err != nil {
+				return err
+			}
 			rows = append(rows, k.no, k.id, k.externalID, k.externalOf, k.first, k.last, k.lastDay)
 		} else if _, err := tx.exec(ctx, updatePatient, k.no, k.externalID, k.externalOf, k.first, k.last, k.lastDay); err != nil {
 			return err
@@ -181,8 +184,7 @@ func (tx *Tx) writePatients(ctx context.Context, list []*knownPatient) error {
 	}
 	_, err1 := tx.insert(ctx, insertPatients, rows)
 	_, err2 := tx.insert(ctx, insertAliases, aliases)
-	_, err3 := tx.insert(ctx, insertWords, words)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
 	for _, k := range list {

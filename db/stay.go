@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"carebell/web/care"
@@ -26,6 +27,8 @@ type Stay struct {
 type History struct {
 	PatientID string
 	Notices   []care.Notice // for [care.Fold]
+
+	Stays []care.Stay // that [care.Fold] made of them
 
 	ids   map[string]int64  // of the notification, by the message of its notice
 	stays map[string]string // the one it is a part of by now, by the same
@@ -92,6 +95,36 @@ func (tx *Tx) Histories(ctx context.Context, patients []string) ([]*History, err
 	return list, nil
 }
 
+// Add adds notifications that are about to be added to the chart to the history of their patient; false where one is a part
+// of it already, because its message is read again.
+func (h *History) Add(list ...*Notification) bool {
+	for _, n := range list {
+		if _, known := h.ids[n.MessageID]; known {
+			return false
+		}
+	}
+	for _, n := range list {
+		stored := func(t time.Time) time.Time { return instant(millis(t)) }
+		h.Notices = append(h.Notices, care.Notice{
+			MessageID: n.MessageID, Kind: n.Kind, EventAt: stored(n.EventAt), SentAt: stored(n.SentAt), SourceSentAt: stored(n.SourceSentAt),
+			AdmitAt: stored(n.AdmitAt), DischargeAt: stored(n.DischargeAt), Moves: n.Moves,
+		})
+		h.ids[n.MessageID] = n.ID
+	}
+	return true
+}
+
+// Place says of which stay notifications of the patient will be a part.
+func (h *History) Place(list ...*Notification) {
+	for _, s := range h.Stays {
+		for _, n := range list {
+			if slices.Contains(s.MessageIDs, n.MessageID) {
+				n.StayID, h.stays[n.MessageID] = s.ID, s.ID
+			}
+		}
+	}
+}
+
 // stayRow is a stay as its table has it.
 type stayRow struct {
 	admit, discharge, last sql.NullInt64
@@ -116,13 +149,13 @@ var insertStays = newInsertion(`INSERT OR FAIL INTO stay (id, patient_id, admit_
 
 const updateStay = `UPDATE stay SET admit_at = ?3, discharge_at = ?4, ended = ?5, last_event_at = ?6, moves = ?7, notices = ?8, facts = ?9 WHERE id = ?1 AND patient_id = ?2`
 
-// SaveStays makes the stays that were folded from a history those of its patient, and points their notifications at them;
-// fold makes them. What did not change is not written.
-func (tx *Tx) SaveStays(ctx context.Context, list []*History, fold func(h *History) []care.Stay) error {
+// SaveStays makes the stays of a history those of its patient, and points their notifications at them. What did not change
+// is not written.
+func (tx *Tx) SaveStays(ctx context.Context, list []*History) error {
 	var rows []any
 	for _, h := range list {
 		changed := false
-		for _, s := range fold(h) {
+		for _, s := range h.Stays {
 			row, err := rowOf(s)
 			if err != nil {
 				return err

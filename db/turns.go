@@ -22,6 +22,8 @@ const (
 	calmGroup = 12                     // deliveries of one commit up to which what is behind takes turns with them
 	fullGroup = 32                     // and from which it waits for as long as patience says
 	freshTime = 200 * time.Millisecond // so long the size of groups says something
+	restShare = 3                      // while deliveries come, what is behind rests for so many times as long as its turn took
+	longRest  = 500 * time.Millisecond // but no longer
 )
 
 type behindKey struct{}
@@ -57,7 +59,8 @@ type writer struct {
 
 	last       time.Time // when a write that was not behind ended
 	lastBehind bool      // the last turn was one behind
-	behindAt   time.Time // when one behind ended
+	behindFrom time.Time // when the last one behind began
+	behindAt   time.Time // and ended
 	arrivedAt  time.Time // when deliveries were last written
 	together   float64   // how many of them were of late, in one commit: a machine's own measure of how hard it is pressed
 
@@ -158,7 +161,7 @@ func (w *writer) waitBehind(j *job) (leads bool, err error) {
 		now := clock()
 		mine := slices.Contains(w.behind, j) // else another turn has taken it
 		if mine && !w.busy && !w.closed && len(w.line) == 0 && (w.quiet(now) || w.due(j, now)) {
-			w.busy, w.lastBehind = true, true
+			w.busy, w.lastBehind, w.behindFrom = true, true, now
 			w.behind = slices.DeleteFunc(w.behind, func(o *job) bool { return o == j })
 			w.mu.Unlock()
 			return true, nil
@@ -201,17 +204,19 @@ func (w *writer) quiet(now time.Time) bool {
 	return now.Sub(w.last) >= quietTime && (w.deliveries == nil || w.deliveries() == 0)
 }
 
-// due says whether a job behind has waited for as long as it should: the more deliveries wait together, the longer.
+// due says whether a job behind has waited for as long as it should: the more deliveries wait together, the longer, and
+// longer than its last turn took: on a machine that is short of time that is what deliveries would wait for.
 func (w *writer) due(j *job, now time.Time) bool {
-	share := min(max((w.together-calmGroup)/(fullGroup-calmGroup), 0), 1)
-	if now.Sub(w.arrivedAt) > freshTime {
-		share = 0
+	var rest time.Duration
+	if now.Sub(w.arrivedAt) <= freshTime {
+		share := min(max((w.together-calmGroup)/(fullGroup-calmGroup), 0), 1)
+		rest = max(time.Duration(share*float64(patience)), min(restShare*w.behindAt.Sub(w.behindFrom), longRest))
 	}
 	since := j.since
 	if w.behindAt.After(since) {
 		since = w.behindAt
 	}
-	return now.Sub(since) >= time.Duration(share*float64(patience))
+	return now.Sub(since) >= rest
 }
 
 // arrived notes how many deliveries were written together.
@@ -236,7 +241,9 @@ func (w *writer) release() {
 	give := func(from *[]*job, behind bool) {
 		j := (*from)[0]
 		*from = (*from)[1:]
-		w.lastBehind = behind
+		if w.lastBehind = behind; behind {
+			w.behindFrom = now
+		}
 		close(j.lead)
 	}
 	switch {

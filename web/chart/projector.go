@@ -22,8 +22,8 @@ const (
 // every change of what is written into the chart.
 const version = "2"
 
-// How many messages one transaction takes. It begins small, grows while there is a backlog and nobody waits for the
-// writer connection, and shrinks where somebody does.
+// How many messages one transaction takes, where nobody waits for the writer connection. It begins small and grows while
+// there is a backlog.
 const (
 	leastBatch = 64
 	mostBatch  = 2048
@@ -38,6 +38,13 @@ type Projector struct {
 
 	batch int    // how many messages the next transaction should take
 	ahead *ahead // being read while the batch before is written; nil = nothing
+	left  left   // of the last batch
+}
+
+// left is what a transaction did not come to, because somebody waited for the connection: the next one goes on with it.
+type left struct {
+	after    int64 // it begins behind this message
+	messages []reading
 }
 
 // New makes a projector; [Projector.Run] starts it.
@@ -154,9 +161,12 @@ func readAfter(ctx context.Context, s db.Snapshot, after int64, limit int) ([]re
 	return messages, nil
 }
 
-// take returns the messages after one, as many as the next transaction should take: those that were read ahead, where
-// they are these.
+// take returns the messages after one, as many as the next transaction should take: those that are left or were read
+// ahead, where they are these.
 func (p *Projector) take(ctx context.Context, s db.Snapshot, after int64) ([]reading, error) {
+	if l := p.left; l.after == after && len(l.messages) > 0 {
+		return l.messages, nil
+	}
 	next := p.ahead
 	if p.ahead = nil; next != nil {
 		<-next.done
@@ -205,15 +215,17 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 	if err != nil || len(messages)+len(repeats) == 0 {
 		return 0, err
 	}
-	if len(messages) >= p.batch {
+	if len(messages) >= p.batch && p.ahead == nil {
 		p.readAhead(ctx, messages[len(messages)-1].Seq, min(2*p.batch, mostBatch))
 	}
 	slices.Sort(repeats)
 	repeats = slices.Compact(repeats)
-	done := 0
+	done, taken := 0, 0
+	p.left = left{}
 	err = p.write(ctx, messages, func(tx *db.Tx, a applied) error {
 		to := from
-		if done = a.messages; done > 0 {
+		taken = a.messages
+		if done = taken; done > 0 {
 			to = messages[done-1].Seq
 		}
 		if len(repeats) > 0 && repeats[len(repeats)-1] <= to { // else they are of messages that are not there yet
@@ -235,17 +247,18 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.adapt(len(messages), min(done, len(messages)))
+	if taken < len(messages) {
+		p.left = left{after: messages[taken-1].Seq, messages: messages[taken:]}
+	}
+	p.adapt(len(messages), taken)
 	p.queued()
 	return done, nil
 }
 
-// adapt chooses how much the next transaction takes from how much of this one was done before somebody waited.
+// adapt chooses how much is read for the next transaction: more while there is a backlog.
 func (p *Projector) adapt(had, done int) {
 	switch {
-	case done < had:
-		p.settle() // it begins behind what was not done
-		p.batch = max(done, leastBatch)
+	case done < had: // the next one goes on with what is left
 	case had >= p.batch:
 		p.batch = min(2*p.batch, mostBatch)
 	default:
@@ -357,7 +370,40 @@ func refold(ctx context.Context, tx *db.Tx, patients []string) error {
 	if err != nil {
 		return err
 	}
-	return tx.SaveStays(ctx, histories, func(h *db.History) []care.Stay { return care.Fold(h.PatientID, h.Notices) })
+	for _, h := range histories {
+		h.Stays = care.Fold(h.PatientID, h.Notices)
+	}
+	return tx.SaveStays(ctx, histories)
+}
+
+// findStays finds the stays of notices that are about to be written, so that each is written once. It returns the histories
+// they are in, and the patients of whom one is read again: their stays are folded when it is written.
+func findStays(ctx context.Context, tx *db.Tx, notifications []db.Notification) (histories []*db.History, again []string, err error) {
+	notices := map[string][]*db.Notification{} // by patient
+	var patients []string
+	for i := range notifications {
+		if n := &notifications[i]; n.Kind == care.Admit || n.Kind == care.Transfer || n.Kind == care.Discharge {
+			notices[n.PatientID] = append(notices[n.PatientID], n)
+			patients = append(patients, n.PatientID)
+		}
+	}
+	if len(patients) == 0 {
+		return nil, nil, nil
+	}
+	all, err := tx.Histories(ctx, patients)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, h := range all {
+		if !h.Add(notices[h.PatientID]...) {
+			again = append(again, h.PatientID)
+			continue
+		}
+		h.Stays = care.Fold(h.PatientID, h.Notices)
+		h.Place(notices[h.PatientID]...)
+		histories = append(histories, h)
+	}
+	return histories, again, nil
 }
 
 // write writes what messages say.
@@ -365,19 +411,20 @@ func write(ctx context.Context, tx *db.Tx, messages []reading) error {
 	var patients []db.PatientStatement
 	var notifications []db.Notification
 	var downloads []db.Download
-	var fold []string
 	for _, m := range messages {
 		patients, notifications, downloads = append(patients, m.patients...), append(notifications, m.notifications...), append(downloads, m.downloads...)
-	}
-	for _, n := range notifications {
-		if n.Kind == care.Admit || n.Kind == care.Transfer || n.Kind == care.Discharge {
-			fold = append(fold, n.PatientID)
-		}
 	}
 	if err := tx.SavePatients(ctx, patients...); err != nil {
 		return err
 	}
+	histories, again, err := findStays(ctx, tx, notifications)
+	if err != nil {
+		return err
+	}
 	if err := tx.AddNotifications(ctx, notifications...); err != nil {
+		return err
+	}
+	if err := tx.SaveStays(ctx, histories); err != nil {
 		return err
 	}
 	for _, m := range messages {
@@ -392,22 +439,35 @@ func write(ctx context.Context, tx *db.Tx, messages []reading) error {
 		return err
 	}
 	if !added { // it is a rebuild, or they are read again: what was fetched is there already
-		for _, m := range messages {
-			if len(m.downloads) == 0 {
-				continue
-			}
-			records, err := tx.RecordsOf(ctx, m.Seq)
-			if err != nil {
-				return err
-			}
-			for _, r := range records {
-				if _, err := applyRecord(ctx, tx, r.Download, r.Facts); err != nil {
-					return err
-				}
-			}
+		stays, err := writeRecords(ctx, tx, messages)
+		if err != nil {
+			return err
+		}
+		again = append(again, stays...)
+	}
+	return refold(ctx, tx, again)
+}
+
+// writeRecords takes what was fetched for messages before into the chart, and returns the patients whose stays it is about.
+func writeRecords(ctx context.Context, tx *db.Tx, messages []reading) (stays []string, err error) {
+	var seqs []int64
+	for _, m := range messages {
+		if len(m.downloads) > 0 {
+			seqs = append(seqs, m.Seq)
 		}
 	}
-	return refold(ctx, tx, fold)
+	records, err := tx.RecordsOf(ctx, seqs...)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range records {
+		patients, err := applyRecord(ctx, tx, r.Download, r.Facts)
+		if err != nil {
+			return nil, err
+		}
+		stays = append(stays, patients...)
+	}
+	return stays, nil
 }
 
 // freshLinks finds the links in further deliveries whose body was another than the first: one of them may still live.
