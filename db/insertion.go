@@ -10,7 +10,7 @@ import (
 
 // insertSizes are how many rows the statements of an insertion have, in falling order: a statement costs about as much as
 // writing three rows does.
-var insertSizes = []int{64, 16, 4, 1}
+var insertSizes = []int{32, 8, 2, 1}
 
 // insertion inserts many rows into one table by few statements. Make it with [newInsertion], once for the life of the
 // program. INSERT OR FAIL spares SQLite a copy of each page, which it would need to take back the rows before one that cannot

@@ -178,7 +178,7 @@ func (tx *Tx) pointAtTwins(ctx context.Context, list []Notification, moves []str
 			continue
 		}
 		type twin struct{ id, of int64 }
-		rows, err := tx.query(ctx, selectTwins, n.PatientID, millis(n.EventAt), string(n.Kind), millis(n.SourceSentAt), moves[i], n.ID) //nolint:sqlclosecheck // collect closes them
+		rows, err := tx.query(ctx, selectTwins, n.PatientID, millis(n.EventAt), string(n.Kind), millis(n.SourceSentAt), moves[i], n.ID)
 		if err != nil {
 			return fmt.Errorf("looking for a twin: %w", err)
 		}

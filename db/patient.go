@@ -149,7 +149,6 @@ var lookCorrected = newLookup(`SELECT DISTINCT patient_id FROM correction WHERE 
 var (
 	insertPatients = newInsertion(`INSERT OR FAIL INTO patient (no, id, external_id, external_id_of, first_event_at, last_event_at, last_event_day)`, 7, ``)
 	insertAliases  = newInsertion(`INSERT OR FAIL INTO patient_alias (patient_id, system, value)`, 3, `ON CONFLICT DO NOTHING`)
-	insertWords    = newInsertion(`INSERT OR FAIL INTO patient_search (rowid, words)`, 2, ``)
 )
 
 const updatePatient = `UPDATE patient SET external_id = ?2, external_id_of = ?3, first_event_at = ?4, last_event_at = ?5, last_event_day = ?6 WHERE no = ?1`

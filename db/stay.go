@@ -45,11 +45,11 @@ var (
 // Histories returns those of patients, in the order of their ids, each once.
 func (tx *Tx) Histories(ctx context.Context, patients []string) ([]*History, error) {
 	ids := distinct(patients)
-	list := make([]*History, len(ids))
+	list := make([]*History, 0, len(ids))
 	of := make(map[string]*History, len(ids))
-	for i, id := range ids {
-		list[i] = &History{PatientID: id.(string), ids: map[string]int64{}, stays: map[string]string{}, rows: map[string]stayRow{}}
-		of[list[i].PatientID] = list[i]
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(patients))) {
+		h := &History{PatientID: id, ids: map[string]int64{}, stays: map[string]string{}, rows: map[string]stayRow{}}
+		list, of[id] = append(list, h), h
 	}
 	err := tx.look(ctx, lookNotices, ids, func(rows *sql.Rows) error {
 		var n care.Notice

@@ -338,8 +338,8 @@ func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, al
 	return a, nil
 }
 
-// mostTogether is how many messages are written by the same statements: about half of a turn.
-const mostTogether = 64
+// mostTogether is how many messages are written by the same statements: about half of a turn. More would gain little.
+const mostTogether = 32
 
 // together is how many messages, from the first, are written by the same statements. What is written beside patients,
 // notifications and links is written message by message: the chart comes out the same however a batch was cut.
