@@ -22,7 +22,7 @@ const (
 	calmGroup = 12                     // deliveries of one commit up to which what is behind takes turns with them
 	fullGroup = 32                     // and from which it waits for as long as patience says
 	freshTime = 200 * time.Millisecond // so long the size of groups says something
-	restShare = 3                      // while deliveries come, what is behind rests for so many times as long as its turn took
+	restShare = 3                      // while so many come, what is behind rests for so many times as long as its turn took, while few come as long
 	longRest  = 500 * time.Millisecond // but no longer
 )
 
@@ -210,7 +210,8 @@ func (w *writer) due(j *job, now time.Time) bool {
 	var rest time.Duration
 	if now.Sub(w.arrivedAt) <= freshTime {
 		share := min(max((w.together-calmGroup)/(fullGroup-calmGroup), 0), 1)
-		rest = max(time.Duration(share*float64(patience)), min(restShare*w.behindAt.Sub(w.behindFrom), longRest))
+		took := float64(w.behindAt.Sub(w.behindFrom))
+		rest = max(time.Duration(share*float64(patience)), min(time.Duration((1+(restShare-1)*share)*took), longRest))
 	}
 	since := j.since
 	if w.behindAt.After(since) {
