@@ -51,6 +51,8 @@ func (tx *Tx) number(_ context.Context, c Change) error {
 	return nil
 }
 
+var insertChanges = newInsertion(`INSERT OR FAIL INTO change (patient_id, notification_id, topic, item)`, 4, ``)
+
 // MostChanges is how many changes a screen is told of one by one. Of more, it gets the whole list.
 const MostChanges = 400
 
@@ -71,17 +73,17 @@ func (tx *Tx) flush(ctx context.Context) error {
 			return fmt.Errorf("numbering changes: %w", err)
 		}
 	} else {
+		var rows []any
 		for i, c := range tx.changes {
-			if last[c] != i {
-				continue
+			if last[c] == i {
+				rows = append(rows, c.PatientID, c.NotificationID, string(c.Topic), c.Item)
 			}
-			result, err := tx.exec(ctx, `INSERT INTO change (patient_id, notification_id, topic, item) VALUES (?, ?, ?, ?)`, c.PatientID, c.NotificationID, c.Topic, c.Item)
-			if err == nil {
-				head, err = result.LastInsertId()
-			}
-			if err != nil {
-				return fmt.Errorf("numbering a change: %w", err)
-			}
+		}
+		if _, err := tx.insert(ctx, insertChanges, rows); err != nil {
+			return fmt.Errorf("numbering changes: %w", err)
+		}
+		if err := tx.row(ctx, `SELECT max(seq) FROM change`).Scan(&head); err != nil {
+			return fmt.Errorf("numbering changes: %w", err)
 		}
 	}
 	tx.changes = nil

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,9 @@ type DB struct {
 	brokenOnce sync.Once
 	brokenBy   error
 
+	views        *views
+	checkpointer *checkpointer // of the process that serves
+
 	statements atomic.Int64
 	asked      func(query string, args []any) // called with each query of a reader; nil but in tests
 
@@ -55,6 +59,8 @@ type DB struct {
 type Options struct {
 	Now   func() time.Time // the clock; required
 	Serve bool             // take the folder for this process alone and bring the schema up to date
+
+	wal walLimits // zero = the usual ones; other ones are for tests
 }
 
 // Pragmas of both pools, in the DSN so that every connection has them. They are read back at start, because a typo in a
@@ -71,13 +77,17 @@ var pragmas = []struct{ name, set, want string }{
 // savepoints are kept in memory, not in a file.
 var writerPragmas = []string{"PRAGMA cache_size = -65536", "PRAGMA temp_store = MEMORY"}
 
+// servingPragmas are the writer's where a [checkpointer] folds the log in: it does so itself only where that has come to an
+// end. A log that was longer for a while is cut to 64 MiB when it begins anew.
+var servingPragmas = []string{"PRAGMA wal_autocheckpoint = 98304", "PRAGMA journal_size_limit = 67108864"}
+
 // Open opens the data folder dir, makes it and the database where missing, and checks that this build fits them.
 // Errors are one sentence that says what to do.
 func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the data folder %s: %w; choose another one with CAREBELL_DATA", dir, reason(err))
 	}
-	d := &DB{now: o.Now, broken: make(chan struct{}), committed: func() {}}
+	d := &DB{now: o.Now, broken: make(chan struct{}), committed: func() {}, views: &views{open: map[int64]view{}}}
 	defer func() {
 		if err != nil {
 			_ = d.Close()
@@ -114,7 +124,11 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 		return nil, err
 	}
 	d.writer = &writer{conn: conn, statements: map[string]*sql.Stmt{}, facilities: map[string]bool{}}
-	for _, own := range writerPragmas {
+	own := writerPragmas
+	if o.Serve {
+		own = slices.Concat(own, servingPragmas)
+	}
+	for _, own := range own {
 		if _, err := conn.ExecContext(ctx, own); err != nil {
 			return nil, err
 		}
@@ -124,6 +138,14 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 	}
 	d.read.SetMaxOpenConns(8)
 	d.read.SetMaxIdleConns(8)
+	if o.Serve {
+		if o.wal == (walLimits{}) {
+			o.wal = usualWAL
+		}
+		if d.checkpointer, err = newCheckpointer(path, d.writer, d.views, o.wal); err != nil {
+			return nil, err
+		}
+	}
 	return d, nil
 }
 
@@ -201,6 +223,9 @@ func (d *DB) Close() error {
 	var errs []error
 	if d.read != nil {
 		errs = append(errs, d.read.Close())
+	}
+	if d.checkpointer != nil {
+		errs = append(errs, d.checkpointer.close())
 	}
 	if d.writer != nil {
 		d.writer.close()
@@ -325,14 +350,19 @@ func (s Snapshot) count(query string, args []any) {
 func (d *DB) Statements() int64 { return d.statements.Load() }
 
 // Read runs f on one consistent view. A long one keeps the write-ahead log from being folded in, so ctx should have a
-// deadline.
+// deadline; where the log grows too long, the view ends with [ErrOldView].
 func (d *DB) Read(ctx context.Context, f func(s Snapshot) error) error {
+	ctx, done := d.views.add(ctx)
+	defer done()
 	t, err := d.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = t.Rollback() }()
-	return f(Snapshot{t, d})
+	if err = f(Snapshot{t, d}); err != nil && errors.Is(context.Cause(ctx), ErrOldView) {
+		return fmt.Errorf("%w (%w)", ErrOldView, err)
+	}
+	return err
 }
 
 // watch marks the database as broken when err says that the disk failed.

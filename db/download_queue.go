@@ -63,23 +63,42 @@ func hostOf(link string) string {
 
 // AddDownload queues a link. A link at a place that is known already changes nothing, so a rebuild fetches nothing twice.
 func (tx *Tx) AddDownload(ctx context.Context, d Download) error {
-	_, err := tx.QueueDownload(ctx, d)
+	_, err := tx.QueueDownloads(ctx, d)
 	return err
 }
 
-// QueueDownload is [Tx.AddDownload], and says whether the place was new.
-func (tx *Tx) QueueDownload(ctx context.Context, d Download) (added bool, err error) {
-	host := hostOf(d.URL)
-	result, err := tx.exec(ctx, `INSERT INTO download (inbox_seq, place, notification_id, patient_id, purpose, name, claimed_type, claimed_size, url, host, api_url, expires_at, queued_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (inbox_seq, place) DO NOTHING`,
-		d.InboxSeq, d.Place, d.NotificationID, d.PatientID, d.Purpose, d.Name, d.ClaimedType, d.ClaimedSize, d.URL, host, d.APIURL, millis(d.ExpiresAt), tx.Now)
+var insertDownloads = newInsertion(`INSERT OR FAIL INTO download (inbox_seq, place, notification_id, patient_id, purpose, name, claimed_type, claimed_size, url, host, api_url, expires_at, queued_at)`, 13,
+	`ON CONFLICT (inbox_seq, place) DO NOTHING`)
+
+// QueueDownloads is [Tx.AddDownload] for several, and says whether all of their places were new.
+func (tx *Tx) QueueDownloads(ctx context.Context, list ...Download) (added bool, err error) {
+	rows := make([]any, 0, len(list)*insertDownloads.columns)
+	heads := map[string]int64{} // when the first link of a host dies
+	for _, d := range list {
+		host, expires := hostOf(d.URL), d.ExpiresAt.UnixMilli()
+		if head, ok := heads[host]; !ok || expires < head {
+			heads[host] = expires
+		}
+		rows = append(rows, d.InboxSeq, d.Place, d.NotificationID, d.PatientID, string(d.Purpose), d.Name, d.ClaimedType, d.ClaimedSize, d.URL, host, d.APIURL, millis(d.ExpiresAt), tx.Now)
+	}
+	written, err := tx.insert(ctx, insertDownloads, rows)
 	if err != nil {
-		return false, fmt.Errorf("queueing a download: %w", err)
+		return false, fmt.Errorf("queueing downloads: %w", err)
 	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return false, err
+	if written == 0 {
+		return len(list) == 0, nil
 	}
-	return true, tx.ready(ctx, host, d.ExpiresAt.UnixMilli())
+	for host, head := range heads {
+		if written == int64(len(list)) {
+			err = tx.ready(ctx, host, head)
+		} else { // which of them are new was not said
+			err = errors.Join(tx.ready(ctx, host, head), tx.behead(ctx, host))
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return written == int64(len(list)), nil
 }
 
 // ready notes that a host has a ready link that dies at expires.

@@ -13,7 +13,7 @@ import (
 // read.
 func exchanged(ctx context.Context, tx *Tx, no int64, code string) error {
 	n := Notification{ID: no * 1024, InboxSeq: no, Kind: care.Admit, PatientID: fmt.Sprint("p", no%7), MessageID: fmt.Sprint(no), ReceivedAt: noon, Moves: []care.Move{}}
-	err := tx.AddNotification(ctx, n)
+	err := tx.AddNotifications(ctx, n)
 	if err == nil && code != "-" {
 		err = tx.SaveNotificationFacts(ctx, NotificationFacts{ID: n.ID, Facts: []byte(`{"read":true}`), Exchange: code})
 	}

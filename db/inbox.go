@@ -62,14 +62,15 @@ const (
 	groupRows  = 256
 	groupBytes = 64 << 20
 	queueRows  = 1024
+
+	statementBytes = 4 << 20 // of bodies in one statement, which copies them
 )
 
-const (
-	insertInbox = `INSERT INTO inbox (seq, message_id, request_id, type, sent_at, received_at, key_id, body, body_form, body_size, body_sha256, chain)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	insertRepeat = `INSERT INTO inbox_repeat (id, inbox_seq, received_at, key_id, differs, body, body_form, body_size, body_sha256, chain)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	selectByMessage = `SELECT seq, body_sha256 FROM inbox WHERE message_id = ?`
+var (
+	insertInbox = newInsertion(`INSERT OR FAIL INTO inbox (seq, message_id, request_id, type, sent_at, received_at, key_id, body, body_form, body_size, body_sha256, chain)`, 12, ``)
+	// Not OR FAIL: a reference to the message makes SQLite keep copies anyway.
+	insertRepeat = newInsertion(`INSERT INTO inbox_repeat (id, inbox_seq, received_at, key_id, differs, body, body_form, body_size, body_sha256, chain)`, 10, ``)
+	lookMessages = newLookup(`SELECT message_id, seq, body_sha256 FROM inbox WHERE message_id IN (%s)`)
 )
 
 // Inbox takes deliveries from many handlers and commits whatever waits in one transaction: one fsync for many, and no
@@ -211,10 +212,8 @@ func (in *Inbox) commit(group []*delivery, alone bool) {
 		if !alone {
 			group = in.collect(group) // here, not before: while the connection was busy, more came
 		}
-		for _, d := range group {
-			if err := in.insert(tx, d); err != nil {
-				return err
-			}
+		if err := in.write(tx, group); err != nil {
+			return err
 		}
 		tx.Visible()
 		return nil
@@ -237,46 +236,75 @@ func (in *Inbox) commit(group []*delivery, alone bool) {
 	}
 }
 
-// insert adds a delivery: as a message, or to the message it repeats. Which of the two is looked up first, because an
-// insert that finds a conflict would still use up a number, and a gap in the numbers means that a row is missing.
-func (in *Inbox) insert(tx *Tx, d *delivery) error {
-	ctx := context.Background()
-	var seq int64
-	var first []byte
-	err := tx.row(ctx, selectByMessage, d.key()).Scan(&seq, &first)
-	switch {
-	case err == nil:
-		return in.insertRepeat(ctx, tx, d, seq, first)
-	case !errors.Is(err, sql.ErrNoRows):
-		return fmt.Errorf("looking for the first delivery: %w", err)
-	}
-	next := link{at: in.last.at + 1}
-	sent := millis(d.SentAt)
-	next.chain = chain(in.last.chain, next.at, tx.Now, d.sum, d.key(), d.RequestID, d.Type, d.KeyID, chained(sent), strconv.Itoa(len(d.Body)))
-	_, err = tx.exec(ctx, insertInbox, next.at, d.key(), d.RequestID, d.Type, sent, tx.Now, d.KeyID,
-		d.stored, d.form, len(d.Body), d.sum[:], next.chain)
-	if err != nil {
-		return fmt.Errorf("inserting into the inbox: %w", err)
-	}
-	in.last = next
-	d.receipt = Receipt{Seq: next.at}
-	return nil
+// first is the first delivery of a message.
+type first struct {
+	seq int64
+	sum []byte
 }
 
-func (in *Inbox) insertRepeat(ctx context.Context, tx *Tx, d *delivery, seq int64, first []byte) error {
-	differs := !bytes.Equal(first, d.sum[:])
+// write adds deliveries: as messages, or to the messages they repeat. Which of the two is looked up first, because an insert
+// that finds a conflict would still use up a number, and a gap in the numbers means that a row is missing.
+func (in *Inbox) write(tx *Tx, group []*delivery) error {
+	ctx := context.Background()
+	keys := make([]any, len(group))
+	for i, d := range group {
+		keys[i] = d.key()
+	}
+	known := make(map[string]first, len(group))
+	err := tx.look(ctx, lookMessages, keys, func(rows *sql.Rows) error {
+		var key string
+		var f first
+		err := rows.Scan(&key, &f.seq, &f.sum)
+		known[key] = f
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("looking for the first deliveries: %w", err)
+	}
+	messages, repeats, size := make([]any, 0, len(group)*insertInbox.columns), []any(nil), 0
+	flush := func() error {
+		_, err1 := tx.insert(ctx, insertInbox, messages)
+		_, err2 := tx.insert(ctx, insertRepeat, repeats)
+		messages, repeats, size = messages[:0], repeats[:0], 0
+		if err := errors.Join(err1, err2); err != nil {
+			return fmt.Errorf("inserting into the inbox: %w", err)
+		}
+		return nil
+	}
+	for i, d := range group {
+		if size += len(d.stored); size > statementBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		key := keys[i].(string) //nolint:forcetypeassert // made above
+		if f, ok := known[key]; ok {
+			repeats = append(repeats, in.repeat(tx, d, f)...)
+			continue
+		}
+		next := link{at: in.last.at + 1}
+		sent := millis(d.SentAt)
+		next.chain = chain(in.last.chain, next.at, tx.Now, d.sum, key, d.RequestID, d.Type, d.KeyID, chained(sent), strconv.Itoa(len(d.Body)))
+		messages = append(messages, next.at, key, d.RequestID, d.Type, sent, tx.Now, d.KeyID, d.stored, d.form, len(d.Body), d.sum[:], next.chain)
+		in.last = next
+		d.receipt = Receipt{Seq: next.at}
+		known[key] = first{next.at, d.sum[:]}
+	}
+	return flush()
+}
+
+// repeat is the row of a delivery that repeats a message.
+func (in *Inbox) repeat(tx *Tx, d *delivery, f first) []any {
+	differs := !bytes.Equal(f.sum, d.sum[:])
 	var body []byte
 	if differs {
 		body = d.stored
 	}
 	next := link{at: in.lastRepeat.at + 1}
 	next.chain = chain(in.lastRepeat.chain, next.at, tx.Now, d.sum, d.key(), d.KeyID, strconv.FormatBool(differs), strconv.Itoa(len(d.Body)))
-	if _, err := tx.exec(ctx, insertRepeat, next.at, seq, tx.Now, d.KeyID, differs, body, d.form, len(d.Body), d.sum[:], next.chain); err != nil {
-		return fmt.Errorf("inserting a repeated delivery: %w", err)
-	}
 	in.lastRepeat = next
-	d.receipt = Receipt{Seq: seq, Repeat: true}
-	return nil
+	d.receipt = Receipt{Seq: f.seq, Repeat: true}
+	return []any{next.at, f.seq, tx.Now, d.KeyID, differs, body, d.form, len(d.Body), d.sum[:], next.chain}
 }
 
 // chained is a time as it goes into the chain; one that was not sent is not the same as zero.

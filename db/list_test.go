@@ -20,7 +20,7 @@ func TestBoundedSearchesGiveEveryRowOnce(t *testing.T) {
 		}
 		for i := range rows {
 			id := fmt.Sprintf("p-%d", i%100)
-			if err := tx.SavePatient(t.Context(), PatientStatement{ID: id, ExternalID: "common", MessageID: "m", EventAt: noon}); err != nil {
+			if err := tx.SavePatients(t.Context(), PatientStatement{ID: id, ExternalID: "common", MessageID: "m", EventAt: noon}); err != nil {
 				return err
 			}
 			n := Notification{InboxSeq: int64(i + 1), Kind: care.Kinds[i%3], PatientID: id, MessageID: fmt.Sprint(i), ReceivedAt: noon, Moves: []care.Move{}}
@@ -28,7 +28,7 @@ func TestBoundedSearchesGiveEveryRowOnce(t *testing.T) {
 			if i%9 == 0 {
 				n.Facility = "Sample Hospital"
 			}
-			if err := tx.AddNotification(t.Context(), n); err != nil {
+			if err := tx.AddNotifications(t.Context(), n); err != nil {
 				return err
 			}
 			if i%50 == 0 {

@@ -90,68 +90,128 @@ func (m Mark) Version() string {
 // DoneAtOnce says whether a notification was done without having been seen first.
 func (m Mark) DoneAtOnce() bool { return !m.DoneAt.IsZero() && m.DoneAt.Equal(m.SeenAt) }
 
-// AddNotification puts a notification into the chart and numbers the change. One that is there already, because its
-// message is read again, is brought up to date.
-func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
-	moves, err := json.Marshal(n.Moves)
-	if err != nil {
-		return err
+// AddNotifications puts notifications into the chart, as parts of the stays that they name, and numbers the changes. One that
+// is there already, because its message is read again, is brought up to date, but stays a part of its stay.
+func (tx *Tx) AddNotifications(ctx context.Context, list ...Notification) error {
+	if len(list) == 0 {
+		return nil
 	}
-	twin, later, err := tx.twins(ctx, n, string(moves))
+	marks, err := tx.marked(ctx, list)
 	if err != nil {
-		return fmt.Errorf("looking for a twin: %w", err)
+		return fmt.Errorf("looking for marks: %w", err)
 	}
-	if n.Facility != "" {
-		if err := tx.saveFacility(ctx, n.Facility); err != nil {
+	rows := make([]any, 0, len(list)*upsertNotifications.columns)
+	moves := make([]string, len(list))
+	for i, n := range list {
+		if n.Facility != "" {
+			if err := tx.saveFacility(ctx, n.Facility); err != nil {
+				return err
+			}
+		}
+		if moves[i], err = movesText(n.Moves); err != nil {
+			return err
+		}
+		rows = append(rows, n.ID, n.InboxSeq, string(n.Kind), n.PatientID, n.MessageID, millis(n.EventAt), millis(n.SentAt), millis(n.SourceSentAt), millis(n.ReceivedAt),
+			millis(n.AdmitAt), millis(n.DischargeAt), moves[i], n.Facility, n.Test, n.EventDay, int64(marks[n.ID]), n.StayID)
+	}
+	var last int64
+	if err := tx.row(ctx, `SELECT coalesce(max(id), 0) FROM notification`).Scan(&last); err != nil {
+		return fmt.Errorf("adding notifications: %w", err)
+	}
+	how := insertNotifications
+	if list[0].ID <= last { // they may be there
+		how = upsertNotifications
+	}
+	if _, err = tx.insert(ctx, how, rows); err != nil {
+		return fmt.Errorf("adding notifications: %w", err)
+	}
+	for _, n := range list {
+		if err := tx.changed(ctx, n.PatientID, n.ID); err != nil {
 			return err
 		}
 	}
-	_, err = tx.exec(ctx, `INSERT INTO notification (id, inbox_seq, kind, patient_id, message_id, event_at, sent_at, source_sent_at, received_at,
-			admit_at, discharge_at, moves, facility, twin_of, test, event_day, state)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-			coalesce((SELECT iif(done_at IS NOT NULL, 2, iif(seen_at IS NOT NULL, 1, 0)) FROM notification_mark WHERE notification_id = ?1), 0))
-		ON CONFLICT (id) DO UPDATE SET kind = ?3, patient_id = ?4, event_at = ?6, sent_at = ?7, source_sent_at = ?8, admit_at = ?10, discharge_at = ?11,
-			moves = ?12, facility = iif(?13 = '', facility, ?13), twin_of = ?14, test = ?15, event_day = ?16, event_from_record = 0`,
-		n.ID, n.InboxSeq, n.Kind, n.PatientID, n.MessageID, millis(n.EventAt), millis(n.SentAt), millis(n.SourceSentAt), millis(n.ReceivedAt),
-		millis(n.AdmitAt), millis(n.DischargeAt), string(moves), n.Facility, twin, n.Test, n.EventDay)
-	if err != nil {
-		return fmt.Errorf("adding a notification: %w", err)
+	return tx.pointAtTwins(ctx, list, moves)
+}
+
+const notificationValues = `INTO notification (id, inbox_seq, kind, patient_id, message_id, event_at, sent_at, source_sent_at, received_at,
+	admit_at, discharge_at, moves, facility, test, event_day, state, stay_id)`
+
+var (
+	insertNotifications = newInsertion(`INSERT OR FAIL `+notificationValues, 17, ``)
+	upsertNotifications = newInsertion(`INSERT `+notificationValues, 17,
+		`ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, patient_id = excluded.patient_id, event_at = excluded.event_at, sent_at = excluded.sent_at,
+			source_sent_at = excluded.source_sent_at, admit_at = excluded.admit_at, discharge_at = excluded.discharge_at, moves = excluded.moves,
+			facility = iif(excluded.facility = '', facility, excluded.facility), twin_of = 0, test = excluded.test, event_day = excluded.event_day, event_from_record = 0`)
+)
+
+// movesText is moves as their column has them.
+func movesText(moves []care.Move) (string, error) {
+	if len(moves) == 0 && moves != nil {
+		return "[]", nil
 	}
-	for _, id := range later { // its message was read later than those behind it
-		if _, err := tx.exec(ctx, `UPDATE notification SET twin_of = ? WHERE id = ?`, n.ID, id); err != nil {
-			return fmt.Errorf("pointing at a twin: %w", err)
-		}
+	text, err := json.Marshal(moves)
+	return string(text), err
+}
+
+// marked is what people have done with notifications that come into the chart only now, as in a rebuild: those that anybody
+// has touched.
+func (tx *Tx) marked(ctx context.Context, list []Notification) (map[int64]State, error) {
+	first, last := list[0].ID, list[0].ID
+	for _, n := range list {
+		first, last = min(first, n.ID), max(last, n.ID)
 	}
-	for _, id := range append(later, n.ID) {
-		if err := tx.changed(ctx, n.PatientID, id); err != nil {
+	out := map[int64]State{}
+	err := tx.each(ctx, `SELECT notification_id, iif(done_at IS NOT NULL, 2, iif(seen_at IS NOT NULL, 1, 0)) FROM notification_mark WHERE notification_id BETWEEN ? AND ?`,
+		[]any{first, last}, func(rows *sql.Rows) error {
+			var id int64
+			var state State
+			err := rows.Scan(&id, &state)
+			out[id] = state
 			return err
+		})
+	return out, err
+}
+
+// selectTwins finds the other notifications of the same event.
+const selectTwins = `SELECT id, twin_of FROM notification INDEXED BY notification_timeline WHERE patient_id = ?1 AND happened_at = ?2 AND event_at = ?2 AND kind = ?3
+	AND NOT event_from_record AND source_sent_at IS ?4 AND moves = ?5 AND id <> ?6 ORDER BY id`
+
+// pointAtTwins points notifications that were just written at the first one of the same event, and those behind them at
+// them: messages can be read in any order.
+func (tx *Tx) pointAtTwins(ctx context.Context, list []Notification, moves []string) error {
+	for i, n := range list {
+		if n.EventAt.IsZero() {
+			continue
+		}
+		type twin struct{ id, of int64 }
+		rows, err := tx.query(ctx, selectTwins, n.PatientID, millis(n.EventAt), string(n.Kind), millis(n.SourceSentAt), moves[i], n.ID)
+		if err != nil {
+			return fmt.Errorf("looking for a twin: %w", err)
+		}
+		twins, err := collect(rows, func(t *twin) error { return rows.Scan(&t.id, &t.of) })
+		if err != nil {
+			return fmt.Errorf("looking for a twin: %w", err)
+		}
+		point := func(id, of int64) error {
+			if _, err := tx.exec(ctx, `UPDATE notification SET twin_of = ? WHERE id = ?`, of, id); err != nil {
+				return fmt.Errorf("pointing at a twin: %w", err)
+			}
+			return tx.changed(ctx, n.PatientID, id)
+		}
+		first := n.ID
+		for _, t := range twins {
+			switch {
+			case t.id < n.ID && first == n.ID:
+				first, err = t.id, point(n.ID, t.id)
+			case t.id > n.ID && (t.of == 0 || t.of > n.ID):
+				err = point(t.id, n.ID)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-// twins are the notifications of the same event: the first before n, 0 where there is none, and those behind it that
-// should point at n.
-func (tx *Tx) twins(ctx context.Context, n Notification, moves string) (before int64, later []int64, err error) {
-	if n.EventAt.IsZero() {
-		return 0, nil, nil
-	}
-	type twin struct{ id, of int64 }
-	rows, err := tx.query(ctx, `SELECT id, twin_of FROM notification INDEXED BY notification_timeline WHERE patient_id = ?1 AND happened_at = ?2 AND event_at = ?2 AND kind = ?3
-		AND NOT event_from_record AND source_sent_at IS ?4 AND moves = ?5 AND id <> ?6 ORDER BY id`, n.PatientID, millis(n.EventAt), n.Kind, millis(n.SourceSentAt), moves, n.ID)
-	if err != nil {
-		return 0, nil, err
-	}
-	list, err := collect(rows, func(t *twin) error { return rows.Scan(&t.id, &t.of) })
-	for _, t := range list {
-		switch {
-		case t.id < n.ID && before == 0:
-			before = t.id
-		case t.id > n.ID && (t.of == 0 || t.of > n.ID):
-			later = append(later, t.id)
-		}
-	}
-	return before, later, err
 }
 
 // SaveRecordTime dates a notification whose event has no time by what its record says. The change is numbered by

@@ -1,11 +1,13 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -41,75 +43,200 @@ type PatientStatement struct {
 	EventDay   bool      // EventAt is a day, as [Notification.EventDay]
 }
 
-// SavePatient takes a statement into the chart. Where it changes what rows show of a patient who is known already, they
-// count as changed. Most statements change nothing but the time of the last event, and that only is written.
-func (tx *Tx) SavePatient(ctx context.Context, p PatientStatement) error {
-	fresh, renamed, err := tx.upsertPatient(ctx, p)
-	if err != nil {
-		return fmt.Errorf("saving a patient: %w", err)
-	}
-	for _, a := range p.Aliases {
-		result, err := tx.exec(ctx, `INSERT INTO patient_alias (patient_id, system, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, p.ID, a.System, a.Value)
-		if err != nil {
-			return fmt.Errorf("saving a patient's ids: %w", err)
-		}
-		if n, err := result.RowsAffected(); err != nil || n > 0 {
-			renamed = true
-		}
-	}
-	if fresh { // a rebuild makes the patient anew, and a person's word is not in the inbox
-		var corrected bool
-		if err := tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM correction WHERE patient_id = ?)`, p.ID).Scan(&corrected); err != nil {
-			return fmt.Errorf("looking for corrections: %w", err)
-		}
-		if corrected {
-			return tx.settleIdentity(ctx, p.ID)
-		}
-	}
-	if !fresh && !renamed {
+// SavePatients takes statements into the chart, in their order. Where they change what rows show of a patient who is known
+// already, that counts as a change. Most change nothing but the time of the last event, and that only is written.
+func (tx *Tx) SavePatients(ctx context.Context, statements ...PatientStatement) error {
+	if len(statements) == 0 {
 		return nil
 	}
-	changed, err := tx.indexPatient(ctx, p.ID)
-	if err != nil || !changed {
-		return err
+	known, err := tx.knownPatients(ctx, statements)
+	if err != nil {
+		return fmt.Errorf("looking for patients: %w", err)
 	}
-	return tx.changedPatient(ctx, p.ID)
+	var touched []*knownPatient
+	for _, p := range statements {
+		k := known[p.ID]
+		if k == nil {
+			k = &knownPatient{id: p.ID, fresh: true, aliases: map[Alias]bool{}}
+			known[p.ID] = k
+		}
+		if k.take(p) && !k.touched {
+			k.touched = true
+			touched = append(touched, k)
+		}
+	}
+	if err := tx.writePatients(ctx, touched); err != nil {
+		return fmt.Errorf("saving patients: %w", err)
+	}
+	return nil
 }
 
-// upsertPatient writes what a statement changes, and says whether the patient is new, and whether the practice's id of
-// them is another one now.
-func (tx *Tx) upsertPatient(ctx context.Context, p PatientStatement) (fresh, renamed bool, err error) {
+// knownPatient is what the chart has of a patient while statements are taken into it.
+type knownPatient struct {
+	no         int64
+	id         string
+	externalID string
+	externalOf string
+	first      int64
+	last       int64
+	lastDay    bool
+	aliases    map[Alias]bool
+
+	fresh   bool    // there was none before
+	touched bool    // it differs from what was there
+	renamed bool    // so do the words by which the patient is found
+	added   []Alias // those that were not there
+}
+
+// take takes a statement in, and says whether it changes anything.
+func (k *knownPatient) take(p PatientStatement) (changed bool) {
 	at, of := p.EventAt.UnixMilli(), ""
 	if p.ExternalID != "" {
 		of = fmt.Sprintf("%020d %s", max(p.SentAt.UnixMilli(), 0), p.MessageID)
 	}
-	var no, first, last int64
-	var externalOf string
-	var lastDay bool
-	err = tx.row(ctx, `SELECT no, external_id_of, first_event_at, last_event_at, last_event_day FROM patient WHERE id = ?`, p.ID).Scan(&no, &externalOf, &first, &last, &lastDay)
-	if errors.Is(err, sql.ErrNoRows) {
-		_, err = tx.exec(ctx, `INSERT INTO patient (id, external_id, external_id_of, first_event_at, last_event_at, last_event_day) VALUES (?1, ?2, ?3, ?4, ?4, ?5)`,
-			p.ID, p.ExternalID, of, at, p.EventDay)
-		return true, false, err
+	begins := k.fresh && !k.touched
+	if begins || at > k.last || at == k.last && p.EventDay && !k.lastDay {
+		k.last, k.lastDay, changed = at, p.EventDay, true
 	}
+	if begins || at < k.first {
+		k.first, changed = at, true
+	}
+	if of > k.externalOf {
+		k.externalID, k.externalOf, k.renamed, changed = p.ExternalID, of, true, true
+	}
+	for _, a := range p.Aliases {
+		if !k.aliases[a] {
+			k.aliases[a] = true
+			k.added, k.renamed, changed = append(k.added, a), true, true
+		}
+	}
+	return changed
+}
+
+// knownPatients finds those whom statements are about, as far as they are known.
+func (tx *Tx) knownPatients(ctx context.Context, statements []PatientStatement) (map[string]*knownPatient, error) {
+	ids := make([]string, len(statements))
+	for i, p := range statements {
+		ids[i] = p.ID
+	}
+	out := map[string]*knownPatient{}
+	err := tx.look(ctx, lookPatients, distinct(ids), func(rows *sql.Rows) error {
+		k := &knownPatient{}
+		var a Alias
+		var value sql.NullString
+		if err := rows.Scan(&k.no, &k.id, &k.externalID, &k.externalOf, &k.first, &k.last, &k.lastDay, &a.System, &value); err != nil {
+			return err
+		}
+		if before, ok := out[k.id]; ok {
+			k = before
+		} else {
+			k.aliases = map[Alias]bool{}
+			out[k.id] = k
+		}
+		if a.Value = value.String; value.Valid {
+			k.aliases[a] = true
+		}
+		return nil
+	})
+	return out, err
+}
+
+var lookPatients = newLookup(`SELECT p.no, p.id, p.external_id, p.external_id_of, p.first_event_at, p.last_event_at, p.last_event_day, coalesce(a.system, ''), a.value
+	FROM patient p LEFT JOIN patient_alias a ON a.patient_id = p.id WHERE p.id IN (%s)`)
+
+var lookCorrected = newLookup(`SELECT DISTINCT patient_id FROM correction WHERE patient_id IN (%s)`)
+
+var (
+	insertPatients = newInsertion(`INSERT OR FAIL INTO patient (no, id, external_id, external_id_of, first_event_at, last_event_at, last_event_day)`, 7, ``)
+	insertAliases  = newInsertion(`INSERT OR FAIL INTO patient_alias (patient_id, system, value)`, 3, `ON CONFLICT DO NOTHING`)
+)
+
+const updatePatient = `UPDATE patient SET external_id = ?2, external_id_of = ?3, first_event_at = ?4, last_event_at = ?5, last_event_day = ?6 WHERE no = ?1`
+
+// writePatients writes those that changed. New ones get their numbers in this order.
+func (tx *Tx) writePatients(ctx context.Context, list []*knownPatient) error {
+	if len(list) == 0 {
+		return nil
+	}
+	var last int64
+	if err := tx.row(ctx, `SELECT coalesce(max(no), 0) FROM patient`).Scan(&last); err != nil {
+		return err
+	}
+	var rows, aliases []any
+	var fresh []string
+	for _, k := range list {
+		if k.fresh {
+			last++
+			k.no = last
+			fresh = append(fresh, k.id)
+			// One by one: a statement of several rows would have the index write what it keeps in memory until the commit.
+			if _, err := tx.exec(ctx, `INSERT INTO patient_search (rowid, words) VALUES (?, ?)`, k.no, k.words()); err != nil {
+				return err
+			}
+			rows = append(rows, k.no, k.id, k.externalID, k.externalOf, k.first, k.last, k.lastDay)
+		} else if _, err := tx.exec(ctx, updatePatient, k.no, k.externalID, k.externalOf, k.first, k.last, k.lastDay); err != nil {
+			return err
+		}
+		for _, a := range k.added {
+			aliases = append(aliases, k.id, a.System, a.Value)
+		}
+	}
+	_, err1 := tx.insert(ctx, insertPatients, rows)
+	_, err2 := tx.insert(ctx, insertAliases, aliases)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	for _, k := range list {
+		if k.fresh || !k.renamed {
+			continue
+		}
+		changed, err := tx.indexPatient(ctx, k.id)
+		if err == nil && changed {
+			err = tx.changedPatient(ctx, k.id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return tx.settleCorrected(ctx, fresh)
+}
+
+// words are those that a new patient is found by, as [Tx.indexPatient] makes them.
+func (k *knownPatient) words() string {
+	aliases := slices.SortedFunc(maps.Keys(k.aliases), func(a, b Alias) int { return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Value, b.Value)) })
+	words := []string{"", k.id, k.externalID, ""} // nobody has a name before a record gives one
+	for i, a := range aliases {
+		if i == 0 {
+			words[3] = a.Value
+		} else {
+			words = append(words, a.Value)
+		}
+	}
+	return strings.ToLower(strings.Join(words, "\n"))
+}
+
+// settleCorrected takes up what people corrected of new patients: a rebuild makes them anew, and a person's word is not in
+// the inbox.
+func (tx *Tx) settleCorrected(ctx context.Context, fresh []string) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	var corrected []string
+	err := tx.look(ctx, lookCorrected, distinct(fresh), func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		corrected = append(corrected, id)
+		return err
+	})
 	if err != nil {
-		return false, false, err
+		return err
 	}
-	if at > last || at == last && p.EventDay && !lastDay {
-		if _, err := tx.exec(ctx, `UPDATE patient SET last_event_at = ?, last_event_day = ? WHERE no = ?`, at, p.EventDay, no); err != nil {
-			return false, false, err
+	for _, id := range corrected {
+		if err := tx.settleIdentity(ctx, id); err != nil {
+			return err
 		}
 	}
-	if at < first {
-		if _, err := tx.exec(ctx, `UPDATE patient SET first_event_at = ? WHERE no = ?`, at, no); err != nil {
-			return false, false, err
-		}
-	}
-	if of <= externalOf {
-		return false, false, nil
-	}
-	_, err = tx.exec(ctx, `UPDATE patient SET external_id = ?, external_id_of = ? WHERE no = ?`, p.ExternalID, of, no)
-	return false, true, err
+	return nil
 }
 
 // indexPatient brings the words a patient is found by up to date, and writes only where they changed. It says whether

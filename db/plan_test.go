@@ -225,7 +225,7 @@ func TestListsAreReadByIndex(t *testing.T) {
 	d.mustWrite(t, func(tx *Tx) error {
 		for i := range 200 {
 			name := fmt.Sprintf("common-%d", i)
-			if err := tx.SavePatient(t.Context(), PatientStatement{ID: fmt.Sprintf("p-%d", i), ExternalID: name, MessageID: "m", EventAt: noon}); err != nil {
+			if err := tx.SavePatients(t.Context(), PatientStatement{ID: fmt.Sprintf("p-%d", i), ExternalID: name, MessageID: "m", EventAt: noon}); err != nil {
 				return err
 			}
 			id, _ := NotificationID(int64(i+1), 0)
@@ -233,11 +233,11 @@ func TestListsAreReadByIndex(t *testing.T) {
 			if i%7 == 0 {
 				n.Facility = fmt.Sprintf("Sample Hospital %d", i)
 			}
-			if err := tx.AddNotification(t.Context(), n); err != nil {
+			if err := tx.AddNotifications(t.Context(), n); err != nil {
 				return err
 			}
 		}
-		return tx.SavePatient(t.Context(), PatientStatement{ID: "rare-one", MessageID: "m", EventAt: noon})
+		return tx.SavePatients(t.Context(), PatientStatement{ID: "rare-one", MessageID: "m", EventAt: noon})
 	})
 	var tables []string
 	if err := d.Read(t.Context(), func(s Snapshot) (err error) {

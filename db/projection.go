@@ -63,26 +63,51 @@ func (tx *Tx) SetCursor(ctx context.Context, name string, at int64) error {
 	return nil
 }
 
-// SetOutcome says what became of a message, and whom it names; reason is "" unless it is malformed or failed.
-func (tx *Tx) SetOutcome(ctx context.Context, seq int64, status Status, reason string, patients []string) error {
-	result, err := tx.exec(ctx, `INSERT INTO inbox_outcome (seq, status, error) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, seq, status, reason)
+// MessageOutcome is what became of a message, and whom it names.
+type MessageOutcome struct {
+	Seq      int64
+	Status   Status
+	Reason   string // "" unless it is malformed or failed
+	Patients []string
+}
+
+var (
+	insertOutcomes = newInsertion(`INSERT OR FAIL INTO inbox_outcome (seq, status, error)`, 3, `ON CONFLICT DO NOTHING`)
+	insertNamed    = newInsertion(`INSERT OR FAIL INTO inbox_patient (seq, patient_id)`, 2, `ON CONFLICT DO NOTHING`)
+)
+
+// SetOutcomes says what became of messages.
+func (tx *Tx) SetOutcomes(ctx context.Context, list ...MessageOutcome) error {
+	var rows, named []any
+	for _, o := range list {
+		rows = append(rows, o.Seq, string(o.Status), o.Reason)
+		for _, id := range o.Patients {
+			named = append(named, o.Seq, id)
+		}
+	}
+	written, err := tx.insert(ctx, insertOutcomes, rows)
 	if err != nil {
-		return fmt.Errorf("saving an outcome: %w", err)
+		return fmt.Errorf("saving outcomes: %w", err)
 	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 { // it is read again
-		if _, err := tx.exec(ctx, `UPDATE inbox_outcome SET status = ?2, error = ?3 WHERE seq = ?1`, seq, status, reason); err != nil {
-			return fmt.Errorf("saving an outcome: %w", err)
-		}
-		if _, err := tx.exec(ctx, `DELETE FROM inbox_patient WHERE seq = ?`, seq); err != nil {
-			return fmt.Errorf("noting whom a message names: %w", err)
-		}
-	}
-	for _, id := range patients {
-		if _, err := tx.exec(ctx, `INSERT INTO inbox_patient (seq, patient_id) VALUES (?, ?) ON CONFLICT DO NOTHING`, seq, id); err != nil {
-			return fmt.Errorf("noting whom a message names: %w", err)
+	if written < int64(len(list)) { // some are read again
+		for _, o := range list {
+			if _, err := tx.exec(ctx, `UPDATE inbox_outcome SET status = ?2, error = ?3 WHERE seq = ?1`, o.Seq, o.Status, o.Reason); err != nil {
+				return fmt.Errorf("saving an outcome: %w", err)
+			}
+			if _, err := tx.exec(ctx, `DELETE FROM inbox_patient WHERE seq = ?`, o.Seq); err != nil {
+				return fmt.Errorf("noting whom a message names: %w", err)
+			}
 		}
 	}
-	return tx.changedItem(ctx, TopicInbox, seq, "")
+	if _, err := tx.insert(ctx, insertNamed, named); err != nil {
+		return fmt.Errorf("noting whom messages name: %w", err)
+	}
+	for _, o := range list {
+		if err := tx.changedItem(ctx, TopicInbox, o.Seq, ""); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ErrTakenBack says that SQLite itself ended the whole transaction, as it does when the disk is full: nothing of it is

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -148,9 +149,13 @@ type Record struct {
 	Facts    []byte
 }
 
-// RecordsOf lists what was read from the files of one message, in the order of its links.
-func (tx *Tx) RecordsOf(ctx context.Context, inboxSeq int64) ([]Record, error) {
-	return records(tx.query(ctx, selectRecords+`WHERE d.inbox_seq = ? ORDER BY d.place`, inboxSeq))
+// RecordsOf lists what was read from the files of messages, given in their order, in the order of their links.
+func (tx *Tx) RecordsOf(ctx context.Context, messages ...int64) ([]Record, error) {
+	list, err := json.Marshal(messages)
+	if err != nil {
+		return nil, err
+	}
+	return records(tx.query(ctx, selectRecords+`WHERE d.inbox_seq IN (SELECT value FROM json_each(?)) ORDER BY d.inbox_seq, d.place`, string(list)))
 }
 
 const selectRecords = `SELECT r.facts, ` + downloadColumns + ` FROM download d JOIN record r ON r.download_id = d.id `

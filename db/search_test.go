@@ -25,10 +25,10 @@ func TestSearchFindsPartsOfEveryID(t *testing.T) {
 	d.mustWrite(t, func(tx *Tx) error {
 		for i, p := range patients {
 			p.SentAt, p.EventAt, p.MessageID = noon, noon, fmt.Sprint(i)
-			if err := tx.SavePatient(t.Context(), p); err != nil {
+			if err := tx.SavePatients(t.Context(), p); err != nil {
 				return err
 			}
-			if err := tx.AddNotification(t.Context(), Notification{ID: int64(i+1) * 1024, InboxSeq: int64(i + 1), Kind: care.Admit, PatientID: p.ID, EventAt: noon, ReceivedAt: noon, Moves: []care.Move{}, Facility: "Ward_" + fmt.Sprint(i)}); err != nil {
+			if err := tx.AddNotifications(t.Context(), Notification{ID: int64(i+1) * 1024, InboxSeq: int64(i + 1), Kind: care.Admit, PatientID: p.ID, EventAt: noon, ReceivedAt: noon, Moves: []care.Move{}, Facility: "Ward_" + fmt.Sprint(i)}); err != nil {
 				return err
 			}
 		}
@@ -103,7 +103,7 @@ func TestSearchFollowsChanges(t *testing.T) {
 	d := fresh(t)
 	say := func(external string, sent time.Time, aliases ...Alias) {
 		d.mustWrite(t, func(tx *Tx) error {
-			return tx.SavePatient(t.Context(), PatientStatement{ID: "p-1", ExternalID: external, SentAt: sent, EventAt: noon, MessageID: "m", Aliases: aliases})
+			return tx.SavePatients(t.Context(), PatientStatement{ID: "p-1", ExternalID: external, SentAt: sent, EventAt: noon, MessageID: "m", Aliases: aliases})
 		})
 	}
 	finds := func(text string) (n int) {
@@ -142,7 +142,7 @@ func TestPagesGiveEveryRowOnce(t *testing.T) {
 		appendOne(t, in, fmt.Sprint("m-", i), "body")
 		d.mustWrite(t, func(tx *Tx) error {
 			at := noon.Add(time.Duration(i/9%4) * time.Hour)
-			if err := tx.SavePatient(t.Context(), PatientStatement{ID: fmt.Sprint("p-", i), SentAt: at, EventAt: at, MessageID: fmt.Sprint(i)}); err != nil {
+			if err := tx.SavePatients(t.Context(), PatientStatement{ID: fmt.Sprint("p-", i), SentAt: at, EventAt: at, MessageID: fmt.Sprint(i)}); err != nil {
 				return err
 			}
 			n := Notification{ID: int64(i+1) * 1024, InboxSeq: int64(i + 1), Kind: care.Kinds[i%6], PatientID: "p-0", MessageID: fmt.Sprint("m-", i), ReceivedAt: noon, Moves: []care.Move{}}
@@ -152,7 +152,7 @@ func TestPagesGiveEveryRowOnce(t *testing.T) {
 			if i%3 == 1 {
 				n.SentAt = at
 			}
-			return tx.AddNotification(t.Context(), n)
+			return tx.AddNotifications(t.Context(), n)
 		})
 	}
 	const rows = 83
@@ -233,7 +233,7 @@ func TestMarksAreWhoseTheyAre(t *testing.T) {
 				return err
 			}
 		}
-		return tx.AddNotification(t.Context(), Notification{ID: 1024, InboxSeq: 1, Kind: care.Admit, PatientID: "p", ReceivedAt: noon, Moves: []care.Move{}})
+		return tx.AddNotifications(t.Context(), Notification{ID: 1024, InboxSeq: 1, Kind: care.Admit, PatientID: "p", ReceivedAt: noon, Moves: []care.Move{}})
 	})
 	known := Mark{}.Version()
 	for i, step := range []struct {

@@ -22,13 +22,26 @@ const (
 	calmGroup = 12                     // deliveries of one commit up to which what is behind takes turns with them
 	fullGroup = 32                     // and from which it waits for as long as patience says
 	freshTime = 200 * time.Millisecond // so long the size of groups says something
+	restShare = 3                      // while so many come, what is behind rests for so many times as long as its turn took, while few come as long
+	longRest  = 500 * time.Millisecond // but no longer
 )
 
 type behindKey struct{}
 
+type remadeKey struct{}
+
 // Behind marks a context: what is written with it is work that can wait, such as the chart's. It lets deliveries and
 // people's own writes go first, for no longer than [patience], and should end when [Tx.Pressed] says so.
 func Behind(ctx context.Context) context.Context { return context.WithValue(ctx, behindKey{}, true) }
+
+// Remade marks a context, beyond what [Behind] does: what is written with it is made again from what is durable, up to a
+// cursor that is written with it. Its commit does not wait for the disk; the next delivery's makes it durable. After a power
+// cut the chart can be a moment older than it was, and goes on from there.
+func Remade(ctx context.Context) context.Context {
+	return context.WithValue(Behind(ctx), remadeKey{}, true)
+}
+
+func isRemade(ctx context.Context) bool { return ctx.Value(remadeKey{}) != nil }
 
 func isBehind(ctx context.Context) bool { return ctx.Value(behindKey{}) != nil }
 
@@ -46,9 +59,12 @@ type writer struct {
 
 	last       time.Time // when a write that was not behind ended
 	lastBehind bool      // the last turn was one behind
-	behindAt   time.Time // when one behind ended
+	behindFrom time.Time // when the last one behind began
+	behindAt   time.Time // and ended
 	arrivedAt  time.Time // when deliveries were last written
 	together   float64   // how many of them were of late, in one commit: a machine's own measure of how hard it is pressed
+
+	relaxed bool // its commits do not wait for the disk; the leader's own
 
 	pruned int64 // number of the change after which old ones were forgotten; the leader's own
 
@@ -145,7 +161,7 @@ func (w *writer) waitBehind(j *job) (leads bool, err error) {
 		now := clock()
 		mine := slices.Contains(w.behind, j) // else another turn has taken it
 		if mine && !w.busy && !w.closed && len(w.line) == 0 && (w.quiet(now) || w.due(j, now)) {
-			w.busy, w.lastBehind = true, true
+			w.busy, w.lastBehind, w.behindFrom = true, true, now
 			w.behind = slices.DeleteFunc(w.behind, func(o *job) bool { return o == j })
 			w.mu.Unlock()
 			return true, nil
@@ -188,17 +204,20 @@ func (w *writer) quiet(now time.Time) bool {
 	return now.Sub(w.last) >= quietTime && (w.deliveries == nil || w.deliveries() == 0)
 }
 
-// due says whether a job behind has waited for as long as it should: the more deliveries wait together, the longer.
+// due says whether a job behind has waited for as long as it should: the more deliveries wait together, the longer, and
+// longer than its last turn took: on a machine that is short of time that is what deliveries would wait for.
 func (w *writer) due(j *job, now time.Time) bool {
-	share := min(max((w.together-calmGroup)/(fullGroup-calmGroup), 0), 1)
-	if now.Sub(w.arrivedAt) > freshTime {
-		share = 0
+	var rest time.Duration
+	if now.Sub(w.arrivedAt) <= freshTime {
+		share := min(max((w.together-calmGroup)/(fullGroup-calmGroup), 0), 1)
+		took := float64(w.behindAt.Sub(w.behindFrom))
+		rest = max(time.Duration(share*float64(patience)), min(time.Duration((1+(restShare-1)*share)*took), longRest))
 	}
 	since := j.since
 	if w.behindAt.After(since) {
 		since = w.behindAt
 	}
-	return now.Sub(since) >= time.Duration(share*float64(patience))
+	return now.Sub(since) >= rest
 }
 
 // arrived notes how many deliveries were written together.
@@ -223,7 +242,9 @@ func (w *writer) release() {
 	give := func(from *[]*job, behind bool) {
 		j := (*from)[0]
 		*from = (*from)[1:]
-		w.lastBehind = behind
+		if w.lastBehind = behind; behind {
+			w.behindFrom = now
+		}
 		close(j.lead)
 	}
 	switch {
@@ -253,6 +274,9 @@ func (w *writer) next() *job {
 		return nil
 	}
 	j := (*from)[0]
+	if w.relaxed && !isRemade(j.ctx) { // it must be durable when it is committed
+		return nil
+	}
 	*from = (*from)[1:]
 	return j
 }
@@ -338,12 +362,33 @@ func (g *group) rollback() {
 	g.db.writer.forget()
 }
 
+// relax chooses whether the next transaction's commit waits for the disk. It cannot be chosen within one.
+func (g *group) relax(relaxed bool) error {
+	w := g.db.writer
+	if w.relaxed == relaxed {
+		return nil
+	}
+	level := "PRAGMA synchronous = FULL"
+	if relaxed {
+		level = "PRAGMA synchronous = NORMAL"
+	}
+	_, err := g.jobs[0].tx.run(g.jobs[0].ctx, level)
+	if err == nil {
+		w.relaxed = relaxed
+	}
+	return err
+}
+
 func (g *group) write() {
 	d, first := g.db, g.jobs[0]
 	if first.err = errors.Join(d.BrokenBy(), first.ctx.Err()); first.err != nil {
 		return
 	}
-	if _, err := first.tx.run(first.ctx, "BEGIN IMMEDIATE"); err != nil {
+	err := g.relax(isRemade(first.ctx))
+	if err == nil {
+		_, err = first.tx.run(first.ctx, "BEGIN IMMEDIATE")
+	}
+	if err != nil {
 		first.err = d.watch(err)
 		return
 	}
@@ -374,6 +419,9 @@ func (g *group) write() {
 		return
 	}
 	g.open = false
+	if c := d.checkpointer; c != nil {
+		c.commits.Add(1)
+	}
 	for _, j := range g.jobs {
 		g.visible = g.visible || j.err == nil && j.panicked == nil && j.tx.visible
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"carebell/db"
@@ -22,7 +24,7 @@ import (
 )
 
 // burst posts many webhooks as fast as a whole server takes them, looks at a page and marks a notification meanwhile, and
-// waits until the chart has all of them.
+// waits until the chart has all of them. Then it posts them at a steady pace.
 func (o ingestBench) burst(ctx context.Context, work string, t terminal) error {
 	table := benchTable{Title: fmt.Sprintf("A burst of %d signed webhooks on a whole server, %d connections", o.events, benchConnections), Yardstick: "acknowledged"}
 	err := benchServer(ctx, work+"/burst", func(ctx context.Context, srv *web.Server, d *db.DB) error {
@@ -41,12 +43,14 @@ func (o ingestBench) burst(ctx context.Context, work string, t terminal) error {
 		var pages, marks loaded
 		var looked error
 		watching.Go(func() { pages, marks, looked = person.work(ctx, d, stop) })
+		var burstLag lag
+		watching.Go(func() { burstLag = watchLag(ctx, d, stop) })
 		began := now()
 		l, err := load(srv.URL()+intake.Path, 0, o.events, 0, benchBody)
 		took := now().Sub(began)
 		close(stop)
 		watching.Wait()
-		if err := errors.Join(err, looked); err != nil {
+		if err := errors.Join(err, looked, burstLag.err); err != nil {
 			return err
 		}
 		behind, err := drained(ctx, d)
@@ -63,15 +67,68 @@ func (o ingestBench) burst(ctx context.Context, work string, t terminal) error {
 			table.Results = append(table.Results, benchResult{Name: "into the chart, after the burst", PerSecond: rate, Ratio: rate / l.rate})
 		}
 		table.Notes = []string{
-			fmt.Sprintf("The chart was %d messages behind at the end of the burst.", behind),
+			fmt.Sprintf("The chart was %d messages behind at the end of the burst, and at most %.1f s; %d of %d pages said so.", behind, burstLag.most.Seconds(), person.warned(), len(pages.took)),
 			fmt.Sprintf("Meanwhile the front page took %.0f ms and a mark %.0f ms at the 95th percentile (%d and %d of them).", pages.at(0.95), marks.at(0.95), len(pages.took), len(marks.took)),
 		}
+		steady, steadyLag, err := o.steady(ctx, srv, d)
+		if err != nil {
+			return err
+		}
+		table.Results = append(table.Results, benchResult{Name: fmt.Sprintf("at a pace of %d a second", steadyPace), PerSecond: steady.rate, P50: steady.at(0.5), P99: steady.at(0.99), Ratio: steady.rate / l.rate})
+		table.Notes = append(table.Notes, fmt.Sprintf("At that pace the chart was at most %.2f s behind.", steadyLag.most.Seconds()))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	return table.write(t, o.json)
+}
+
+// steadyPace is how many webhooks a second come at a steady pace: what a large customer's busiest minute brings.
+const steadyPace = 1000
+
+// steady posts webhooks at a pace and says how far the chart falls behind.
+func (o ingestBench) steady(ctx context.Context, srv *web.Server, d *db.DB) (l loaded, behind lag, err error) {
+	stop := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() { behind = watchLag(ctx, d, stop) })
+	began := now()
+	const first = 2 * warmUp
+	l, err = load(srv.URL()+intake.Path, o.round, 0, first, func(worker, n int) []byte {
+		time.Sleep(began.Add(time.Duration((n-first)*benchConnections+worker) * time.Second / steadyPace).Sub(now()))
+		return benchBody(worker, n)
+	})
+	close(stop)
+	watching.Wait()
+	return l, behind, errors.Join(err, behind.err)
+}
+
+// lag is how far the chart was behind what came in.
+type lag struct {
+	most time.Duration
+	err  error
+}
+
+// watchLag looks until stop is closed.
+func watchLag(ctx context.Context, d *db.DB, stop <-chan struct{}) (l lag) {
+	for {
+		select {
+		case <-stop:
+			return l
+		case <-time.After(20 * time.Millisecond):
+		}
+		err := d.Read(ctx, func(s db.Snapshot) error {
+			h, err := s.Health(ctx, chart.CursorInbox)
+			if !h.OldestWaiting.IsZero() {
+				l.most = max(l.most, now().Sub(h.OldestWaiting))
+			}
+			return err
+		})
+		if err != nil {
+			l.err = err
+			return l
+		}
+	}
 }
 
 // drained waits until the chart has everything, and returns how much it had to take in.
@@ -101,9 +158,12 @@ func drained(ctx context.Context, d *db.DB) (behind int64, err error) {
 
 // person is somebody at a browser.
 type person struct {
-	client *http.Client
-	base   string
+	client   *http.Client
+	base     string
+	warnings *atomic.Int64 // pages that said that the chart is behind
 }
+
+func (p person) warned() int64 { return p.warnings.Load() }
 
 func signIn(ctx context.Context, srv *web.Server) (person, error) {
 	const email, password = "bench@clinic.example", "nine quiet lanterns 71" //nolint:gosec // of a folder that is thrown away
@@ -114,7 +174,7 @@ func signIn(ctx context.Context, srv *web.Server) (person, error) {
 	if err != nil {
 		return person{}, err
 	}
-	p := person{base: srv.URL(), client: &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	p := person{warnings: &atomic.Int64{}, base: srv.URL(), client: &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	_, err = p.ask(ctx, "/login", url.Values{"email": {email}, "password": {password}})
 	return p, err
 }
@@ -139,8 +199,12 @@ func (p person) ask(ctx context.Context, path string, form url.Values) (time.Dur
 		return 0, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+	page, err := io.ReadAll(resp.Body)
+	if err != nil {
 		return 0, err
+	}
+	if bytes.Contains(page, []byte(" behind what came in")) {
+		p.warnings.Add(1)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		return 0, fmt.Errorf("%s answered %s", path, resp.Status)

@@ -11,16 +11,18 @@ import (
 // other stay apart.
 func units(timed []notice) []*group {
 	var out []*group
+	at := map[int64][]*group{} // by their admit
 	for _, n := range timed {
-		one := newGroup(n)
-		at := slices.IndexFunc(out, func(g *group) bool {
+		one, key := newGroup(n), n.admit.UnixMilli()
+		same := at[key]
+		i := slices.IndexFunc(same, func(g *group) bool {
 			return g.start.Equal(n.admit) && (g.has(n) || !facilitiesDiffer(g, one))
 		})
-		if at < 0 {
-			out = append(out, one)
+		if i < 0 {
+			out, at[key] = append(out, one), append(same, one)
 			continue
 		}
-		out[at].add(n)
+		same[i].add(n)
 	}
 	return out
 }
@@ -39,9 +41,12 @@ func joinPairs(all []*group, untimed []notice) []*group {
 	slices.SortFunc(all, compareGroups)
 	var pairs []pair
 	for i, a := range all {
-		until := a.joinedUntil()
+		until, visited := a.joinedUntil(), a.visited()
 		for k := i + 1; k < len(all); k++ {
 			b := all[k]
+			if b.start.After(until) && !visited { // so do those behind it
+				break
+			}
 			visit := strings.HasPrefix(shareID(a, b), visitPrefix)
 			if b.start.After(until) && !visit {
 				continue
@@ -89,6 +94,16 @@ func joinPairs(all []*group, untimed []notice) []*group {
 		slices.SortFunc(g.notices, notice.compare)
 	}
 	return out
+}
+
+// visited says whether the visit has a number.
+func (g *group) visited() bool {
+	for id := range g.ids {
+		if strings.HasPrefix(id, visitPrefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // joinedUntil is the latest admit of another unit that can be of the same stay without sharing its visit number.

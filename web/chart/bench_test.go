@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -72,7 +74,7 @@ func BenchmarkRebuild(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = d.Close() }()
-	const events = 60_000
+	events := benchEvents()
 	fillInbox(b, d, events)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	b.ResetTimer()
@@ -81,8 +83,8 @@ func BenchmarkRebuild(b *testing.B) {
 		if n, err := Rebuild(context.Background(), d, log, func(int) {}); err != nil || n != events {
 			b.Fatal(n, err)
 		}
-		b.ReportMetric(events/time.Since(began).Seconds(), "events/s")
-		b.ReportMetric(events/(processorTime(b)-used).Seconds(), "events/cpu-s") // the same however busy the machine is
+		b.ReportMetric(float64(events)/time.Since(began).Seconds(), "events/s")
+		b.ReportMetric(float64(events)/(processorTime(b)-used).Seconds(), "events/cpu-s") // the same however busy the machine is
 	}
 }
 
@@ -94,4 +96,12 @@ func processorTime(tb testing.TB) time.Duration {
 		tb.Fatal(err)
 	}
 	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
+}
+
+// benchEvents is how many events a benchmark takes in.
+func benchEvents() int {
+	if n, err := strconv.Atoi(os.Getenv("BENCH_EVENTS")); err == nil {
+		return n
+	}
+	return 60_000
 }

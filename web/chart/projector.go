@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -23,8 +22,8 @@ const (
 // every change of what is written into the chart.
 const version = "2"
 
-// How many messages one transaction takes. It begins small, grows while there is a backlog and nobody waits for the
-// writer connection, and shrinks where somebody does.
+// How many messages one transaction takes, where nobody waits for the writer connection. It begins small and grows while
+// there is a backlog.
 const (
 	leastBatch = 64
 	mostBatch  = 2048
@@ -39,6 +38,13 @@ type Projector struct {
 
 	batch int    // how many messages the next transaction should take
 	ahead *ahead // being read while the batch before is written; nil = nothing
+	left  left   // of the last batch
+}
+
+// left is what a transaction did not come to, because somebody waited for the connection: the next one goes on with it.
+type left struct {
+	after    int64 // it begins behind this message
+	messages []reading
 }
 
 // New makes a projector; [Projector.Run] starts it.
@@ -155,9 +161,12 @@ func readAfter(ctx context.Context, s db.Snapshot, after int64, limit int) ([]re
 	return messages, nil
 }
 
-// take returns the messages after one, as many as the next transaction should take: those that were read ahead, where
-// they are these.
+// take returns the messages after one, as many as the next transaction should take: those that are left or were read
+// ahead, where they are these.
 func (p *Projector) take(ctx context.Context, s db.Snapshot, after int64) ([]reading, error) {
+	if l := p.left; l.after == after && len(l.messages) > 0 {
+		return l.messages, nil
+	}
 	next := p.ahead
 	if p.ahead = nil; next != nil {
 		<-next.done
@@ -206,15 +215,17 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 	if err != nil || len(messages)+len(repeats) == 0 {
 		return 0, err
 	}
-	if len(messages) >= p.batch {
+	if len(messages) >= p.batch && p.ahead == nil {
 		p.readAhead(ctx, messages[len(messages)-1].Seq, min(2*p.batch, mostBatch))
 	}
 	slices.Sort(repeats)
 	repeats = slices.Compact(repeats)
-	done := 0
+	done, taken := 0, 0
+	p.left = left{}
 	err = p.write(ctx, messages, func(tx *db.Tx, a applied) error {
 		to := from
-		if done = a.messages; done > 0 {
+		taken = a.messages
+		if done = taken; done > 0 {
 			to = messages[done-1].Seq
 		}
 		if len(repeats) > 0 && repeats[len(repeats)-1] <= to { // else they are of messages that are not there yet
@@ -236,17 +247,18 @@ func (p *Projector) Step(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.adapt(len(messages), min(done, len(messages)))
+	if taken < len(messages) {
+		p.left = left{after: messages[taken-1].Seq, messages: messages[taken:]}
+	}
+	p.adapt(len(messages), taken)
 	p.queued()
 	return done, nil
 }
 
-// adapt chooses how much the next transaction takes from how much of this one was done before somebody waited.
+// adapt chooses how much is read for the next transaction: more while there is a backlog.
 func (p *Projector) adapt(had, done int) {
 	switch {
-	case done < had:
-		p.settle() // it begins behind what was not done
-		p.batch = max(done, leastBatch)
+	case done < had: // the next one goes on with what is left
 	case had >= p.batch:
 		p.batch = min(2*p.batch, mostBatch)
 	default:
@@ -261,128 +273,201 @@ type applied struct {
 }
 
 // write writes what a batch of messages says, and what else belongs into the same transaction. Nearly every batch can be
-// written as it is; only where a message cannot, each gets a savepoint, which costs about as much as writing it.
+// written by few statements; only where a message cannot, each is written alone and gets a savepoint.
 func (p *Projector) write(ctx context.Context, messages []reading, also func(tx *db.Tx, a applied) error) error {
-	behind := db.Behind(ctx)
-	in := func(each func(tx *db.Tx, f func() error) error) error {
+	behind := db.Remade(ctx)
+	in := func(alone bool) error {
 		return p.db.Write(behind, func(tx *db.Tx) error {
-			a, err := p.apply(ctx, tx, messages, each)
+			a, err := p.apply(ctx, tx, messages, alone)
 			if err != nil {
 				return err
 			}
 			return also(tx, a)
 		})
 	}
-	err := in(func(_ *db.Tx, f func() error) (err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				err = errPanicked
-			}
-			if err != nil {
-				err = unwritableError{err}
-			}
-		}()
-		return f()
-	})
+	err := in(false)
 	var one unwritableError
 	if !errors.As(err, &one) || p.db.BrokenBy() != nil || ctx.Err() != nil {
 		return err
 	}
-	return in(func(tx *db.Tx, f func() error) error { return tx.Savepoint(ctx, f) })
+	return in(true)
 }
 
 var errPanicked = errors.New("the handler panicked")
 
-// unwritableError is that of the first message of a batch that could not be written.
+// unwritableError is that of messages that could not be written together.
 type unwritableError struct{ error }
 
 func (e unwritableError) Unwrap() error { return e.error }
 
-// apply writes what a batch of messages says, until somebody waits for the connection. Each message is written by each:
-// where its error is no [unwritableError], the message is marked failed and costs no other.
-func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, each func(tx *db.Tx, f func() error) error) (a applied, err error) {
+// apply writes what a batch of messages says, some at a time, until somebody waits for the connection. Where they are
+// written alone, one that cannot be is marked failed and costs no other; else the error is an [unwritableError].
+func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, alone bool) (a applied, err error) {
 	tx.Visible() // at least "last event from Metriport" has moved
-	needFold := map[string]bool{}
-	for _, m := range messages {
-		if a.messages > 0 && tx.Pressed() {
-			break
+	for len(messages) > 0 && (a.messages == 0 || !tx.Pressed()) {
+		n := together(messages)
+		if alone {
+			n = 1
 		}
-		err := each(tx, func() error { return write(ctx, tx, m) })
-		if err != nil {
-			var one unwritableError
-			if errors.As(err, &one) || errors.Is(err, db.ErrTakenBack) || p.db.BrokenBy() != nil {
+		part := messages[:n]
+		messages = messages[n:]
+		if !alone {
+			if err := attempt(func() error { return write(ctx, tx, part) }); err != nil {
+				return a, unwritableError{err}
+			}
+		} else if err := tx.Savepoint(ctx, func() error { return write(ctx, tx, part) }); err != nil {
+			if errors.Is(err, db.ErrTakenBack) || p.db.BrokenBy() != nil {
 				return a, err
 			}
+			m := &part[0]
 			p.log.Error("a message could not be taken into the chart; it is kept", "seq", m.Seq, "error", err)
-			m.status, m.reason, m.notifications = db.StatusFailed, err.Error(), nil
+			m.status, m.reason = db.StatusFailed, err.Error()
 		}
-		if err := tx.SetOutcome(ctx, m.Seq, m.status, m.reason, m.named); err != nil {
-			return a, err
-		}
-		a.messages++
-		if m.status == db.StatusProcessed {
-			a.processed++
-		}
-		for _, n := range m.notifications {
-			if n.Kind == care.Admit || n.Kind == care.Transfer || n.Kind == care.Discharge {
-				needFold[n.PatientID] = true
+		outcomes := make([]db.MessageOutcome, len(part))
+		for i, m := range part {
+			outcomes[i] = db.MessageOutcome{Seq: m.Seq, Status: m.status, Reason: m.reason, Patients: m.named}
+			if m.status == db.StatusProcessed {
+				a.processed++
 			}
 		}
-	}
-	for _, patient := range slices.Sorted(maps.Keys(needFold)) {
-		if err := refold(ctx, tx, patient); err != nil {
+		if err := tx.SetOutcomes(ctx, outcomes...); err != nil {
 			return a, err
 		}
+		a.messages += n
 	}
 	return a, nil
 }
 
-// refold makes the stays of a patient again from all of their notices.
-func refold(ctx context.Context, tx *db.Tx, patientID string) error {
-	notices, was, err := tx.Notices(ctx, patientID)
+// mostTogether is how many messages are written by the same statements: about half of a turn. More would gain little.
+const mostTogether = 32
+
+// together is how many messages, from the first, are written by the same statements. What is written beside patients,
+// notifications and links is written message by message: the chart comes out the same however a batch was cut.
+func together(messages []reading) int {
+	n := 0
+	for n < len(messages) && n < mostTogether && len(messages[n].facts) == 0 {
+		n++
+	}
+	return max(n, 1)
+}
+
+// attempt runs f. Its panic is an error.
+func attempt(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = errPanicked
+		}
+	}()
+	return f()
+}
+
+// refold makes the stays of patients again from all of their notices.
+func refold(ctx context.Context, tx *db.Tx, patients []string) error {
+	if len(patients) == 0 {
+		return nil
+	}
+	histories, err := tx.Histories(ctx, patients)
 	if err != nil {
 		return err
 	}
-	return tx.SaveStays(ctx, patientID, care.Fold(patientID, notices), was)
+	for _, h := range histories {
+		h.Stays = care.Fold(h.PatientID, h.Notices)
+	}
+	return tx.SaveStays(ctx, histories)
 }
 
-func write(ctx context.Context, tx *db.Tx, m reading) error {
-	for _, s := range m.patients {
-		if err := tx.SavePatient(ctx, s); err != nil {
-			return err
+// findStays finds the stays of notices that are about to be written, so that each is written once. It returns the histories
+// they are in, and the patients of whom one is read again: their stays are folded when it is written.
+func findStays(ctx context.Context, tx *db.Tx, notifications []db.Notification) (histories []*db.History, again []string, err error) {
+	notices := map[string][]*db.Notification{} // by patient
+	var patients []string
+	for i := range notifications {
+		if n := &notifications[i]; n.Kind == care.Admit || n.Kind == care.Transfer || n.Kind == care.Discharge {
+			notices[n.PatientID] = append(notices[n.PatientID], n)
+			patients = append(patients, n.PatientID)
 		}
 	}
-	for _, n := range m.notifications {
-		if err := tx.AddNotification(ctx, n); err != nil {
-			return err
+	if len(patients) == 0 {
+		return nil, nil, nil
+	}
+	all, err := tx.Histories(ctx, patients)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, h := range all {
+		if !h.Add(notices[h.PatientID]...) {
+			again = append(again, h.PatientID)
+			continue
+		}
+		h.Stays = care.Fold(h.PatientID, h.Notices)
+		h.Place(notices[h.PatientID]...)
+		histories = append(histories, h)
+	}
+	return histories, again, nil
+}
+
+// write writes what messages say.
+func write(ctx context.Context, tx *db.Tx, messages []reading) error {
+	var patients []db.PatientStatement
+	var notifications []db.Notification
+	var downloads []db.Download
+	for _, m := range messages {
+		patients, notifications, downloads = append(patients, m.patients...), append(notifications, m.notifications...), append(downloads, m.downloads...)
+	}
+	if err := tx.SavePatients(ctx, patients...); err != nil {
+		return err
+	}
+	histories, again, err := findStays(ctx, tx, notifications)
+	if err != nil {
+		return err
+	}
+	if err := tx.AddNotifications(ctx, notifications...); err != nil {
+		return err
+	}
+	if err := tx.SaveStays(ctx, histories); err != nil {
+		return err
+	}
+	for _, m := range messages {
+		for _, f := range m.facts {
+			if err := f(ctx, tx); err != nil {
+				return err
+			}
 		}
 	}
-	for _, f := range m.facts {
-		if err := f(ctx, tx); err != nil {
-			return err
-		}
+	added, err := tx.QueueDownloads(ctx, downloads...)
+	if err != nil {
+		return err
 	}
-	known := false
-	for _, d := range m.downloads {
-		added, err := tx.QueueDownload(ctx, d)
+	if !added { // it is a rebuild, or they are read again: what was fetched is there already
+		stays, err := writeRecords(ctx, tx, messages)
 		if err != nil {
 			return err
 		}
-		known = known || !added
+		again = append(again, stays...)
 	}
-	if !known {
-		return nil
-	}
-	records, err := tx.RecordsOf(ctx, m.Seq) // in a rebuild what was fetched is there already
-	if err != nil {
-		return err
-	}
-	for _, r := range records {
-		if _, err := applyRecord(ctx, tx, r.Download, r.Facts); err != nil {
-			return err
+	return refold(ctx, tx, again)
+}
+
+// writeRecords takes what was fetched for messages before into the chart, and returns the patients whose stays it is about.
+func writeRecords(ctx context.Context, tx *db.Tx, messages []reading) (stays []string, err error) {
+	var seqs []int64
+	for _, m := range messages {
+		if len(m.downloads) > 0 {
+			seqs = append(seqs, m.Seq)
 		}
 	}
-	return nil
+	records, err := tx.RecordsOf(ctx, seqs...)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range records {
+		patients, err := applyRecord(ctx, tx, r.Download, r.Facts)
+		if err != nil {
+			return nil, err
+		}
+		stays = append(stays, patients...)
+	}
+	return stays, nil
 }
 
 // freshLinks finds the links in further deliveries whose body was another than the first: one of them may still live.

@@ -43,12 +43,7 @@ func ApplyRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 	if err != nil {
 		return err
 	}
-	for _, id := range patients {
-		if err := refold(ctx, tx, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return refold(ctx, tx, patients)
 }
 
 // RenewRecord takes the facts of a stored file into the chart that an older version had read, in place of those that it
@@ -71,7 +66,7 @@ func RenewRecord(ctx context.Context, tx *db.Tx, d db.Download, encoded []byte) 
 		if err != nil {
 			return err
 		}
-		return write(ctx, tx, read(w))
+		return write(ctx, tx, []reading{read(w)})
 	}
 	was, err := tx.ForgetFacility(ctx, d.NotificationID)
 	if err != nil {
