@@ -47,6 +47,7 @@ type Server struct {
 	refusals  *intake.Refusals
 	checker   *completeness.Checker // nil without an API key
 	overview  overview
+	previews  chan struct{} // a place for each file that is read for a person now
 	budget    *bodies.Budget
 	door      *door.Door
 	app       *fiber.App
@@ -58,7 +59,7 @@ type Server struct {
 
 // New makes a server on an open data folder. It listens and works only in [Server.Run].
 func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
-	s := &Server{cfg: cfg, db: d, hub: live.NewHub(), refusals: &intake.Refusals{}}
+	s := &Server{cfg: cfg, db: d, hub: live.NewHub(), refusals: &intake.Refusals{}, previews: make(chan struct{}, previewsOnce)}
 	vault, err := archive.OpenVault(cfg.DataDir, cfg.DataKey)
 	if err != nil {
 		return nil, err
