@@ -45,6 +45,9 @@ type DB struct {
 	brokenOnce sync.Once
 	brokenBy   error
 
+	full        atomic.Bool // the last write that failed found no room
+	fullChanged func()
+
 	statements atomic.Int64
 	asked      func(query string, args []any) // called with each query of a reader; nil but in tests
 
@@ -77,7 +80,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the data folder %s: %w; choose another one with CAREBELL_DATA", dir, reason(err))
 	}
-	d := &DB{now: o.Now, broken: make(chan struct{}), committed: func() {}}
+	d := &DB{now: o.Now, broken: make(chan struct{}), committed: func() {}, fullChanged: func() {}}
 	defer func() {
 		if err != nil {
 			_ = d.Close()
@@ -337,6 +340,9 @@ func (d *DB) Read(ctx context.Context, f func(s Snapshot) error) error {
 
 // watch marks the database as broken when err says that the disk failed.
 func (d *DB) watch(err error) error {
+	if d.noteRoom(err); NoRoom(err) {
+		return err
+	}
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {

@@ -57,9 +57,7 @@ func (s *Server) login(c *fiber.Ctx) error {
 		return err
 	}
 	if old, ok := who(c); ok { // whoever signs in again leaves the old login behind
-		if err := s.auth.Logout(c.UserContext(), old.ID); err != nil {
-			return err
-		}
+		s.signOut(c, old)
 	}
 	s.remember(c, token)
 	return c.Redirect(next, fiber.StatusSeeOther)
@@ -67,11 +65,16 @@ func (s *Server) login(c *fiber.Ctx) error {
 
 func (s *Server) logout(c *fiber.Ctx) error {
 	x, _ := who(c)
-	if err := s.auth.Logout(c.UserContext(), x.ID); err != nil {
-		return err
-	}
+	s.signOut(c, x)
 	s.remember(c, "")
 	return c.Redirect("/login", fiber.StatusSeeOther)
+}
+
+// signOut ends a login, whatever the disk says.
+func (s *Server) signOut(c *fiber.Ctx, x auth.Session) {
+	if err := s.auth.Logout(c.UserContext(), x.ID); err != nil {
+		s.cfg.Log.Error("a logout could not be written down; it holds all the same, and is written when the disk takes it", "error", err)
+	}
 }
 
 // setupPage is two things: with a one-time token, the form for the first admin; for an admin, what to paste at
@@ -108,7 +111,7 @@ func (s *Server) setup(c *fiber.Ctx) error {
 	switch {
 	case errors.Is(err, auth.ErrSetupUsed):
 		return fiber.NewError(fiber.StatusForbidden, "This set-up link has been used, or a newer one was printed. Sign in, or take the link that Carebell printed last.")
-	case err != nil && s.db.BrokenBy() == nil:
+	case err != nil && s.db.BrokenBy() == nil && !db.NoRoom(err):
 		return render(c.Status(fiber.StatusUnprocessableEntity), views.SetupPage(token, email, sentence(err)))
 	case err != nil:
 		return err

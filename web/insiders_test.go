@@ -91,7 +91,7 @@ func TestNoFileTakesMuchMemory(t *testing.T) {
 		return
 	}
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	mega := "24"
+	mega := "16"
 	if testing.Short() {
 		mega = "8"
 	}
@@ -113,7 +113,7 @@ func openHugeFiles(t *testing.T, megabytes string) {
 	}
 	o := startOutside(t)
 	b := o.SignedIn(t, "viewer@clinic.example", db.Viewer)
-	limit := int64(160)
+	limit := int64(128)
 	if testing.Short() {
 		limit *= 3 // the short tests run under the race detector, which keeps as much again of its own several times
 	}

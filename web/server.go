@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,6 +48,7 @@ type Server struct {
 	refusals  *intake.Refusals
 	checker   *completeness.Checker // nil without an API key
 	overview  overview
+	noFiles   atomic.Bool   // no file can be made in the folder of downloads
 	previews  chan struct{} // a place for each file that is read for a person now
 	budget    *bodies.Budget
 	door      *door.Door
@@ -109,6 +111,7 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 		return nil, err
 	}
 	d.OnCommit(s.hub.Wake)
+	d.OnFull(s.roomChanged)
 	s.budget = bodies.NewBudget(allBodies, strangersBodies)
 	s.door = door.New(proxies(cfg.TrustedProxies), cfg.Now)
 	s.app = s.newApp(s.door)
@@ -201,6 +204,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.summaries.Run(work) })
 	g.Go(func() error { return s.refusals.Run(work, s.db, s.cfg.Log) })
 	g.Go(func() error { return s.pulse(work) })
+	g.Go(func() error { return s.watchRoom(work) })
 	if s.checker != nil {
 		g.Go(func() error { return s.checker.Run(work) })
 	}
@@ -262,6 +266,9 @@ func (s *Server) ready(c *fiber.Ctx) error {
 	}
 	if err != nil {
 		return c.Status(http.StatusServiceUnavailable).SendString("not ready\n")
+	}
+	if s.db.Full() {
+		return c.Status(http.StatusServiceUnavailable).SendString("not ready: the disk takes nothing more\n")
 	}
 	return c.SendString("ready\n")
 }

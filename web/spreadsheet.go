@@ -39,12 +39,21 @@ func (s *Server) spreadsheet(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentDisposition, mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
 	in := imports.NewTable(content, spreadsheetBounds)
-	r := &exportReader{close: content.Close, rows: func() ([][]string, error) {
-		row, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return nil, nil
+	r := &exportReader{close: content.Close, rows: func() (rows [][]string, err error) {
+		for size := 0; len(rows) < exportPage && size < 64<<10; {
+			row, err := in.Next()
+			if errors.Is(err, io.EOF) {
+				return rows, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			for _, cell := range row.Cells {
+				size += len(cell)
+			}
+			rows = append(rows, spreadsheetRow(row))
 		}
-		return [][]string{spreadsheetRow(row)}, err
+		return rows, nil
 	}}
 	r.buffer.WriteString(byteOrderMark)
 	c.Context().SetBodyStream(r, -1)

@@ -246,7 +246,7 @@ func reasonWords(reason string) string {
 }
 
 func (s *Server) storage(st db.Health, sums sums) views.Storage {
-	out := views.Storage{Full: s.archive.DiskFull(), Facts: []views.Fact{
+	out := views.Storage{Full: s.archive.DiskFull(), Stopped: s.db.Full(), Facts: []views.Fact{
 		{Name: "Database", Value: views.Bytes(st.Bytes), Help: "and " + views.Bytes(walSize(s.cfg.DataDir)) + " write-ahead log"},
 		{Name: "Files", Value: views.Bytes(sums.bytes), Help: views.Counted(sums.files, "file")},
 	}}

@@ -10,9 +10,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/mail"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -51,6 +53,10 @@ type Service struct {
 	dummy   string        // compared against for unknown people, so that they take as long as known ones
 	tries   throttle
 	ended   func(SessionID)
+
+	mu     sync.Mutex
+	dead   map[SessionID]bool      // logins that ended and are not yet known to be gone from the disk
+	active map[SessionID]time.Time // when people did something that the disk did not take
 }
 
 // Options change the usual lengths of a login; zero means the usual.
@@ -71,7 +77,7 @@ func New(d *db.DB, now func() time.Time, o Options) (*Service, error) {
 	}
 	s := &Service{
 		db: d, now: now, idle: o.Idle, absolute: o.Absolute,
-		hashing: make(chan struct{}, 2), dummy: dummy, ended: o.Ended,
+		hashing: make(chan struct{}, 2), dummy: dummy, ended: o.Ended, dead: map[SessionID]bool{}, active: map[SessionID]time.Time{},
 	}
 	if s.idle == 0 {
 		s.idle = DefaultIdle
@@ -194,12 +200,19 @@ func (s *Service) Session(ctx context.Context, token string) (Session, error) {
 // SessionByID returns a running login by its name, or [ErrNoSession]. It does not count as the person doing something.
 func (s *Service) SessionByID(ctx context.Context, id SessionID) (Session, error) {
 	x := Session{ID: id}
+	seen, over := s.inMemory(id)
+	if over {
+		return Session{}, ErrNoSession
+	}
 	err := s.db.Read(ctx, func(v db.Snapshot) (err error) {
 		x.Session, err = v.Session(ctx, id[:])
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Session{}, ErrNoSession
+	}
+	if seen.After(x.ActiveAt) {
+		x.ActiveAt = seen
 	}
 	if now := s.now(); err == nil && (now.Sub(x.CreatedAt) >= s.absolute || now.Sub(x.ActiveAt) >= s.idle) {
 		return Session{}, ErrNoSession
@@ -210,19 +223,74 @@ func (s *Service) SessionByID(ctx context.Context, id SessionID) (Session, error
 // touchEvery is how exactly the last activity is known: not every click writes to the disk.
 const touchEvery = 30 * time.Second
 
-// Touch says that the person has just done something.
+// inMemory is what is known of a login beside what the disk has: when the person last did something, and whether it ended.
+func (s *Service) inMemory(id SessionID) (active time.Time, over bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.active[id], s.dead[id]
+}
+
+// Touch says that the person has just done something. Where the disk takes nothing, it is known until the next start.
 func (s *Service) Touch(ctx context.Context, x Session) error {
 	if s.now().Sub(x.ActiveAt) < touchEvery {
 		return nil
 	}
-	return s.db.Write(ctx, func(tx *db.Tx) error { return tx.TouchSession(ctx, x.ID[:]) })
+	err := s.db.Write(ctx, func(tx *db.Tx) error { return tx.TouchSession(ctx, x.ID[:]) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if db.NoRoom(err) {
+		s.active[x.ID] = s.now()
+		return nil
+	}
+	delete(s.active, x.ID)
+	return err
 }
 
-// Logout ends a login at once, open sockets too.
+// Logout ends a login at once, open sockets too. An error says that the disk does not have it yet: [Service.Settle] writes
+// it down.
 func (s *Service) Logout(ctx context.Context, id SessionID) error {
-	err := s.db.Write(ctx, func(tx *db.Tx) error { return tx.EndSession(ctx, id[:]) })
+	s.mu.Lock()
+	s.dead[id] = true
+	s.mu.Unlock()
 	s.ended(id)
-	return err
+	return s.bury(ctx, []SessionID{id})
+}
+
+// bury takes ended logins off the disk, and out of mind then.
+func (s *Service) bury(ctx context.Context, ids []SessionID) error {
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		for _, id := range ids {
+			if err := tx.EndSession(ctx, id[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		delete(s.dead, id)
+		delete(s.active, id)
+	}
+	return nil
+}
+
+// Unsettled counts the logins that ended and of which the disk does not know.
+func (s *Service) Unsettled() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.dead)
+}
+
+// Settle writes down the logouts that the disk did not take.
+func (s *Service) Settle(ctx context.Context) error {
+	s.mu.Lock()
+	ids := slices.Collect(maps.Keys(s.dead))
+	s.mu.Unlock()
+	return s.bury(ctx, ids)
 }
 
 const setupSetting = "setup link"
