@@ -30,6 +30,9 @@ var migrations embed.FS
 // FileName is the database inside the data folder.
 const FileName = "carebell.db"
 
+// lockName is the file that whoever serves the folder holds locked.
+const lockName = "carebell.lock"
+
 // Versions of SQLite before this one can corrupt a WAL that two connections write.
 const oldestSQLite = 3_051_003
 
@@ -87,7 +90,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 		}
 	}()
 	if o.Serve {
-		d.lock = flock.New(filepath.Join(dir, "carebell.lock"))
+		d.lock = flock.New(filepath.Join(dir, lockName))
 		ok, err := d.lock.TryLock()
 		if err != nil {
 			d.lock = nil
