@@ -157,3 +157,9 @@ func (s Snapshot) LinkTrouble(ctx context.Context, dyingBefore, diedAfter, silen
 	}
 	return l, err
 }
+
+// Size is how many messages there are and how many bytes the database has, without its write-ahead log.
+func (s Snapshot) Size(ctx context.Context) (events, bytes int64, err error) {
+	err = s.QueryRowContext(ctx, `SELECT coalesce((SELECT max(seq) FROM inbox), 0), (SELECT page_count FROM pragma_page_count()) * (SELECT page_size FROM pragma_page_size())`).Scan(&events, &bytes)
+	return events, bytes, err
+}

@@ -205,6 +205,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.refusals.Run(work, s.db, s.cfg.Log) })
 	g.Go(func() error { return s.pulse(work) })
 	g.Go(func() error { return s.watchRoom(work) })
+	g.Go(func() error { return s.upkeep(work) })
 	if s.checker != nil {
 		g.Go(func() error { return s.checker.Run(work) })
 	}

@@ -180,6 +180,11 @@ func (s *Service) begin(ctx context.Context, userID int64) (token string, err er
 	return token, err
 }
 
+// Prune forgets the logins that are over.
+func (s *Service) Prune(ctx context.Context) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error { return tx.PruneSessions(ctx, s.now().Add(-s.absolute), s.now().Add(-s.idle)) })
+}
+
 // Session is a running login and its name.
 type Session struct {
 	db.Session
