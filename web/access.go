@@ -22,6 +22,9 @@ func (s *Server) cookieName() string {
 	return "carebell"
 }
 
+// deviceCookie names the cookie by which a browser is known at a login. It opens nothing.
+func (s *Server) deviceCookie() string { return s.cookieName() + "-device" }
+
 // remember puts a login's token into the browser; "" takes it out.
 func (s *Server) remember(c *fiber.Ctx, token string) {
 	cookie := fiber.Cookie{
@@ -44,12 +47,19 @@ func (s *Server) loginPage(c *fiber.Ctx) error {
 
 func (s *Server) login(c *fiber.Ctx) error {
 	email, next := posted(c, "email"), localPath(posted(c, "next"))
-	token, err := s.auth.Login(c.UserContext(), email, posted(c, "password"))
+	try := auth.Try{Email: email, Password: posted(c, "password"), Device: c.Cookies(s.deviceCookie())}
+	if v, ok := visitorOf(c); ok {
+		try.From = v.client.String()
+	}
+	entry, err := s.auth.Login(c.UserContext(), try)
 	var wait auth.WaitError
 	switch {
 	case errors.As(err, &wait):
 		s.cfg.Log.Warn("login refused: too many wrong passwords")
 		return render(c.Status(fiber.StatusTooManyRequests), views.LoginPage(email, next, sentence(err)))
+	case errors.Is(err, auth.ErrBusy):
+		s.cfg.Log.Warn("login refused: too many at the same time")
+		return render(c.Status(fiber.StatusServiceUnavailable), views.LoginPage(email, next, sentence(err)))
 	case errors.Is(err, auth.ErrWrongLogin):
 		s.cfg.Log.Warn("login refused: wrong email or password")
 		return render(c.Status(fiber.StatusUnauthorized), views.LoginPage(email, next, sentence(err)))
@@ -59,7 +69,11 @@ func (s *Server) login(c *fiber.Ctx) error {
 	if old, ok := who(c); ok { // whoever signs in again leaves the old login behind
 		s.signOut(c, old)
 	}
-	s.remember(c, token)
+	s.remember(c, entry.Token)
+	c.Cookie(&fiber.Cookie{
+		Name: s.deviceCookie(), Value: entry.Device, Path: "/", MaxAge: int(db.KeepDevice / time.Second),
+		HTTPOnly: true, Secure: s.cfg.secure(), SameSite: fiber.CookieSameSiteLaxMode,
+	})
 	return c.Redirect(next, fiber.StatusSeeOther)
 }
 

@@ -116,10 +116,16 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 	s.door = door.New(proxies(cfg.TrustedProxies), cfg.Now)
 	s.app = s.newApp(s.door)
 	s.routes()
+	if err := s.recallSenders(ctx, settingSenders, s.door); err != nil {
+		return nil, err
+	}
 	if cfg.WebhookAddr != "" {
 		s.hookDoor = door.New(proxies(cfg.TrustedProxies), cfg.Now)
 		s.hooks = s.newApp(s.hookDoor)
 		s.hookRoutes()
+		if err := s.recallSenders(ctx, settingHookSenders, s.hookDoor); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -206,6 +212,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.pulse(work) })
 	g.Go(func() error { return s.watchRoom(work) })
 	g.Go(func() error { return s.upkeep(work) })
+	g.Go(func() error { return s.keepSenders(work) })
 	if s.checker != nil {
 		g.Go(func() error { return s.checker.Run(work) })
 	}

@@ -11,8 +11,9 @@ CREATE TABLE disk_day (
 
 -- The browsers that a person has signed in with: their tries of a password are counted apart from everybody else's.
 CREATE TABLE device (
-  user_id INTEGER NOT NULL REFERENCES user (id),
   id_hash BLOB    NOT NULL, -- SHA-256 of the cookie's 256-bit id
+  user_id INTEGER NOT NULL REFERENCES user (id),
   used_at INTEGER NOT NULL,
-  PRIMARY KEY (user_id, id_hash)
+  PRIMARY KEY (id_hash, user_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX device_user ON device (user_id, used_at);
