@@ -19,11 +19,11 @@ import (
 func smallDisk(t *testing.T, mega int) string {
 	t.Helper()
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", mega), "tmpfs", dir).CombinedOutput(); err != nil { //nolint:gosec // our own folder
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", mega), "tmpfs", dir).CombinedOutput(); err != nil {
 		t.Skipf("a small disk cannot be mounted here: %v %s", err, out)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.CommandContext(context.Background(), "umount", dir).CombinedOutput(); err != nil { //nolint:gosec // our own folder
+		if out, err := exec.CommandContext(context.Background(), "umount", dir).CombinedOutput(); err != nil {
 			t.Errorf("umount: %v %s", err, out)
 		}
 	})
@@ -34,7 +34,7 @@ func smallDisk(t *testing.T, mega int) string {
 func fill(t *testing.T, dir string) (makeRoom func()) {
 	t.Helper()
 	path := filepath.Join(dir, "ballast")
-	f, err := os.Create(path) //nolint:gosec // our own folder
+	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}

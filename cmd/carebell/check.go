@@ -143,7 +143,7 @@ func (c *checking) figure(text string, args ...any) {
 func (c *checking) server(ctx context.Context, served bool, at string) {
 	switch {
 	case !served:
-		c.add(criticalCode, "Carebell does not run: webhooks are lost until it is started and Metriport sends them again")
+		c.add(criticalCode, "Carebell does not run: webhooks fail until it is started, and Metriport can send them again then")
 	case at == "":
 		c.add(wellCode, "Carebell runs")
 	default:

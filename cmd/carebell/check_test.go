@@ -94,10 +94,10 @@ func TestCheckSaysHowEverythingDoes(t *testing.T) {
 // TestCheckSeesAFullDisk on a small one, where one may be mounted.
 func TestCheckSeesAFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", dir).CombinedOutput(); err != nil { //nolint:gosec // our own folder
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", dir).CombinedOutput(); err != nil {
 		t.Skipf("a small disk cannot be mounted here: %v %s", err, out)
 	}
-	t.Cleanup(func() { _ = exec.Command("umount", dir).Run() }) //nolint:gosec,noctx // our own folder, after the test's context
+	t.Cleanup(func() { _ = exec.Command("umount", dir).Run() }) //nolint:noctx // after the test's context
 	p := serve(t, dir)
 	checked(t, dir, 2, "the disk is full: ", "--ask", p.url)
 	if err := os.WriteFile(filepath.Join(dir, "ballast"), make([]byte, 12<<20), 0o600); err == nil {

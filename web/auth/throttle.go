@@ -148,8 +148,8 @@ func (t *throttle) makeRoom(now time.Time) {
 		}
 	}
 	// Those of the oldest tenth of the time go, and so on, until there is room.
-	for part := time.Duration(1); len(t.tries) >= mostTracked; part++ {
-		edge := oldest.Add(part * max(now.Sub(oldest)/10, 1))
+	step := max(now.Sub(oldest)/10, 1)
+	for edge := oldest.Add(step); len(t.tries) >= mostTracked; edge = edge.Add(step) {
 		for k, w := range t.tries {
 			if !w.last.After(edge) {
 				delete(t.tries, k)
