@@ -59,10 +59,10 @@ func TestTablesHoldNoMoreThanTheirBounds(t *testing.T) {
 		"a,b\n":                   `[a b] [false false] 2`,
 		"abcdefgh,é\n":            `[abcd é] [true false] 2`,
 		"abcé,\"1\"\"345\"\n":     `[abc 1"34] [true true] 2`,
+		"1,2,3,4,5,6\n":           `[1 2 3] [false false false] 6`,
 		"\"1,2\n3,4,5\",x\n":      "[1,2\n x] [true false] 2",
 		"1234,5678,90ab\n":        `[1234 5678 90] [false false true] 3`,
 		",,,,,,,,,\n":             `[  ] [false false false] 10`,
-		"\"1,2\n3,4,5\",x\n":      `[1,2 x] [true false] 2`,
 		"1,2,3,\"un\nclosed\"\n":  `[1 2 3] [false false false] 4`,
 		"\"ends nowhere, \n\n1,2": `[ends] [true] 1`,
 	} {
