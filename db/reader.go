@@ -13,12 +13,24 @@ import (
 	"github.com/gofrs/flock"
 )
 
+// Here returns an error where there is no database in the data folder dir: one sentence that says what to do.
+func Here(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, FileName))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no database in the data folder %s: name the right one with CAREBELL_DATA", dir)
+	case err != nil:
+		return fmt.Errorf("cannot look into the data folder %s: %w; run this as the user whom Carebell runs as", dir, reason(err))
+	}
+	return nil
+}
+
 // OpenReader opens the data folder dir for reading alone, beside whoever serves it: [DB.Read] works, [DB.Write] must not be
 // called. Errors are one sentence that says what to do.
 func OpenReader(ctx context.Context, dir string, now func() time.Time) (_ *DB, err error) {
 	path := filepath.Join(dir, FileName)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no database in the data folder %s: name the right one with CAREBELL_DATA", dir)
+	if err := Here(dir); err != nil {
+		return nil, err
 	}
 	d := &DB{now: now, broken: make(chan struct{}), committed: func() {}, fullChanged: func() {}}
 	if d.read, err = sql.Open("sqlite", dsn(path, "mode=ro", "_pragma=query_only(1)")); err != nil {

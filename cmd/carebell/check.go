@@ -77,11 +77,9 @@ func check(ctx context.Context, s *settings, args []string, t terminal) (err err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*askTime)
 	defer cancel()
-	d, err := db.OpenReader(ctx, dir, now)
-	if err != nil {
+	if err := db.Here(dir); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.Close()) }()
 	served, err := db.Served(dir)
 	if err != nil {
 		return err
@@ -91,6 +89,15 @@ func check(ctx context.Context, s *settings, args []string, t terminal) (err err
 	if err := c.disk(dir); err != nil {
 		return err
 	}
+	d, err := db.OpenReader(ctx, dir, now)
+	if err != nil {
+		if c.worst() < criticalCode {
+			return err
+		}
+		c.add(criticalCode, "the database cannot be read") // as on a full disk, of which something was said
+		return c.report(t)
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
 	if err := d.Read(ctx, func(v db.Snapshot) error { return c.database(ctx, v, s.get("CAREBELL_METRIPORT_API_KEY") != "") }); err != nil {
 		return err
 	}
@@ -277,12 +284,17 @@ func (c *checking) heard(last time.Time) {
 	}
 }
 
-// report prints the one line: what is wrong, the worst first, or where all is well, all of it.
-func (c *checking) report(t terminal) error {
+func (c *checking) worst() exitCode {
 	worst := wellCode
 	for _, f := range c.found {
 		worst = max(worst, f.code)
 	}
+	return worst
+}
+
+// report prints the one line: what is wrong, the worst first, or where all is well, all of it.
+func (c *checking) report(t terminal) error {
+	worst := c.worst()
 	var words []string
 	for code := worst; code > wellCode || worst == wellCode && code == wellCode; code-- {
 		for _, f := range c.found {

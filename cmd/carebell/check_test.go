@@ -109,4 +109,5 @@ func TestCheckSeesAFullDisk(t *testing.T) {
 	})
 	checked(t, dir, 2, "takes no webhooks", "--ask", p.url)
 	_ = p.end(t, terminate)
+	checked(t, dir, 2, "Carebell does not run") // also where the database cannot be read
 }
