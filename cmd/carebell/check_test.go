@@ -97,7 +97,7 @@ func TestCheckSeesAFullDisk(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", dir).CombinedOutput(); err != nil {
 		t.Skipf("a small disk cannot be mounted here: %v %s", err, out)
 	}
-	t.Cleanup(func() { _ = exec.Command("umount", dir).Run() }) //nolint:noctx // after the test's context
+	t.Cleanup(func() { _ = exec.Command("umount", dir).Run() })
 	p := serve(t, dir)
 	checked(t, dir, 2, "the disk is full: ", "--ask", p.url)
 	if err := os.WriteFile(filepath.Join(dir, "ballast"), make([]byte, 12<<20), 0o600); err == nil {
