@@ -37,16 +37,17 @@ func (s *Server) recallSenders(ctx context.Context, setting string, d *door.Door
 			return fmt.Errorf("reading the addresses of senders: %w", err)
 		}
 		d.Recall(known)
+		s.senders[setting] = known
 		return nil
 	})
 }
 
 // keepSenders writes them down where they change, and once more at the end.
 func (s *Server) keepSenders(ctx context.Context) error {
-	kept := map[string]map[netip.Addr]time.Time{settingSenders: s.door.Senders()}
+	kept := s.senders
 	doors := map[string]*door.Door{settingSenders: s.door}
 	if s.hookDoor != nil {
-		doors[settingHookSenders], kept[settingHookSenders] = s.hookDoor, s.hookDoor.Senders()
+		doors[settingHookSenders] = s.hookDoor
 	}
 	tick := time.NewTicker(sendersEvery)
 	defer tick.Stop()

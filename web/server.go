@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -48,8 +49,9 @@ type Server struct {
 	refusals  *intake.Refusals
 	checker   *completeness.Checker // nil without an API key
 	overview  overview
-	noFiles   atomic.Bool   // no file can be made in the folder of downloads
-	previews  chan struct{} // a place for each file that is read for a person now
+	senders   map[string]map[netip.Addr]time.Time // as they are written down, by setting; of one goroutine
+	noFiles   atomic.Bool                         // no file can be made in the folder of downloads
+	previews  chan struct{}                       // a place for each file that is read for a person now
 	budget    *bodies.Budget
 	door      *door.Door
 	app       *fiber.App
@@ -61,7 +63,8 @@ type Server struct {
 
 // New makes a server on an open data folder. It listens and works only in [Server.Run].
 func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
-	s := &Server{cfg: cfg, db: d, hub: live.NewHub(), refusals: &intake.Refusals{}, previews: make(chan struct{}, previewsOnce)}
+	s := &Server{cfg: cfg, db: d, refusals: &intake.Refusals{}, previews: make(chan struct{}, previewsOnce), senders: map[string]map[netip.Addr]time.Time{}}
+	s.hub = live.NewHub(live.Options{Read: s.moment, Logins: s.logins, Log: cfg.Log})
 	vault, err := archive.OpenVault(cfg.DataDir, cfg.DataKey)
 	if err != nil {
 		return nil, err
