@@ -31,6 +31,9 @@ var migrations embed.FS
 // FileName is the database inside the data folder.
 const FileName = "carebell.db"
 
+// lockName is the file that whoever serves the folder holds locked.
+const lockName = "carebell.lock"
+
 // Versions of SQLite before this one can corrupt a WAL that two connections write.
 const oldestSQLite = 3_051_003
 
@@ -48,6 +51,9 @@ type DB struct {
 
 	views        *views
 	checkpointer *checkpointer // of the process that serves
+
+	full        atomic.Bool // the last write that failed found no room
+	fullChanged func()
 
 	statements atomic.Int64
 	asked      func(query string, args []any) // called with each query of a reader; nil but in tests
@@ -87,14 +93,14 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the data folder %s: %w; choose another one with CAREBELL_DATA", dir, reason(err))
 	}
-	d := &DB{now: o.Now, broken: make(chan struct{}), committed: func() {}, views: &views{open: map[int64]view{}}}
+	d := &DB{now: o.Now, broken: make(chan struct{}), committed: func() {}, fullChanged: func() {}, views: &views{open: map[int64]view{}}}
 	defer func() {
 		if err != nil {
 			_ = d.Close()
 		}
 	}()
 	if o.Serve {
-		d.lock = flock.New(filepath.Join(dir, "carebell.lock"))
+		d.lock = flock.New(filepath.Join(dir, lockName))
 		ok, err := d.lock.TryLock()
 		if err != nil {
 			d.lock = nil
@@ -367,6 +373,9 @@ func (d *DB) Read(ctx context.Context, f func(s Snapshot) error) error {
 
 // watch marks the database as broken when err says that the disk failed.
 func (d *DB) watch(err error) error {
+	if d.noteRoom(err); NoRoom(err) {
+		return err
+	}
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {

@@ -132,3 +132,34 @@ func (k *KeyHeard) scan(row interface{ Scan(...any) error }) error {
 	k.At = instant(at)
 	return err
 }
+
+// LinkTrouble is what goes wrong with links now.
+type LinkTrouble struct {
+	Dying  int // links that wait and die before a time
+	Died   int // links that died after a time without having been fetched, of the last [mostRecent] that came
+	Silent int // hosts that links wait for and that have not answered since a time
+}
+
+// mostRecent bounds what is looked through for links that died of late, and of those that are tried again.
+const mostRecent = 5000
+
+// LinkTrouble counts it, each up to a bound.
+func (s Snapshot) LinkTrouble(ctx context.Context, dyingBefore, diedAfter, silentSince time.Time) (l LinkTrouble, err error) {
+	err = s.QueryRowContext(ctx, `SELECT
+		(SELECT coalesce(sum((SELECT count(*) FROM (SELECT 1 FROM download d INDEXED BY download_ready
+			WHERE d.host = h.host AND d.state = 'queued' AND d.next_try_at = 0 AND d.expires_at < ?1 LIMIT ?4))), 0) FROM download_host h)
+		+ (SELECT count(*) FROM (SELECT expires_at FROM download WHERE state = 'queued' AND next_try_at > 0 ORDER BY next_try_at LIMIT ?4) WHERE expires_at < ?1),
+		(SELECT count(*) FROM (SELECT state, ended_at FROM download ORDER BY id DESC LIMIT ?4) WHERE state = 'expired' AND ended_at > ?2),
+		(SELECT count(*) FROM download_host WHERE failures > 0 AND head IS NOT NULL AND down_since BETWEEN 1 AND ?3)`,
+		dyingBefore.UnixMilli(), diedAfter.UnixMilli(), silentSince.UnixMilli(), mostRecent).Scan(&l.Dying, &l.Died, &l.Silent)
+	if err != nil {
+		err = fmt.Errorf("counting links in trouble: %w", err)
+	}
+	return l, err
+}
+
+// Size is how many messages there are and how many bytes the database has, without its write-ahead log.
+func (s Snapshot) Size(ctx context.Context) (events, bytes int64, err error) {
+	err = s.QueryRowContext(ctx, `SELECT coalesce((SELECT max(seq) FROM inbox), 0), (SELECT page_count FROM pragma_page_count()) * (SELECT page_size FROM pragma_page_size())`).Scan(&events, &bytes)
+	return events, bytes, err
+}

@@ -68,8 +68,10 @@ func (f Fetched) Sentence() string {
 
 // Storage is the disk and what is on it.
 type Storage struct {
-	Facts []Fact
-	Full  bool
+	Facts   []Fact
+	Full    bool   // files are not fetched
+	Stopped bool   // nothing can be stored
+	Soon    string // what to say where the disk will not last; "" = it will
 }
 
 // Fact is a name with its value.

@@ -22,6 +22,9 @@ func (s *Server) cookieName() string {
 	return "carebell"
 }
 
+// deviceCookie names the cookie by which a browser is known at a login. It opens nothing.
+func (s *Server) deviceCookie() string { return s.cookieName() + "-device" }
+
 // remember puts a login's token into the browser; "" takes it out.
 func (s *Server) remember(c *fiber.Ctx, token string) {
 	cookie := fiber.Cookie{
@@ -44,12 +47,19 @@ func (s *Server) loginPage(c *fiber.Ctx) error {
 
 func (s *Server) login(c *fiber.Ctx) error {
 	email, next := posted(c, "email"), localPath(posted(c, "next"))
-	token, err := s.auth.Login(c.UserContext(), email, posted(c, "password"))
+	try := auth.Try{Email: email, Password: posted(c, "password"), Device: c.Cookies(s.deviceCookie())}
+	if v, ok := visitorOf(c); ok {
+		try.From = v.client.String()
+	}
+	entry, err := s.auth.Login(c.UserContext(), try)
 	var wait auth.WaitError
 	switch {
 	case errors.As(err, &wait):
 		s.cfg.Log.Warn("login refused: too many wrong passwords")
 		return render(c.Status(fiber.StatusTooManyRequests), views.LoginPage(email, next, sentence(err)))
+	case errors.Is(err, auth.ErrBusy):
+		s.cfg.Log.Warn("login refused: too many at the same time")
+		return render(c.Status(fiber.StatusServiceUnavailable), views.LoginPage(email, next, sentence(err)))
 	case errors.Is(err, auth.ErrWrongLogin):
 		s.cfg.Log.Warn("login refused: wrong email or password")
 		return render(c.Status(fiber.StatusUnauthorized), views.LoginPage(email, next, sentence(err)))
@@ -57,21 +67,28 @@ func (s *Server) login(c *fiber.Ctx) error {
 		return err
 	}
 	if old, ok := who(c); ok { // whoever signs in again leaves the old login behind
-		if err := s.auth.Logout(c.UserContext(), old.ID); err != nil {
-			return err
-		}
+		s.signOut(c, old)
 	}
-	s.remember(c, token)
+	s.remember(c, entry.Token)
+	c.Cookie(&fiber.Cookie{
+		Name: s.deviceCookie(), Value: entry.Device, Path: "/", MaxAge: int(db.KeepDevice / time.Second),
+		HTTPOnly: true, Secure: s.cfg.secure(), SameSite: fiber.CookieSameSiteLaxMode,
+	})
 	return c.Redirect(next, fiber.StatusSeeOther)
 }
 
 func (s *Server) logout(c *fiber.Ctx) error {
 	x, _ := who(c)
-	if err := s.auth.Logout(c.UserContext(), x.ID); err != nil {
-		return err
-	}
+	s.signOut(c, x)
 	s.remember(c, "")
 	return c.Redirect("/login", fiber.StatusSeeOther)
+}
+
+// signOut ends a login, whatever the disk says.
+func (s *Server) signOut(c *fiber.Ctx, x auth.Session) {
+	if err := s.auth.Logout(c.UserContext(), x.ID); err != nil {
+		s.cfg.Log.Error("a logout could not be written down; it holds all the same, and is written when the disk takes it", "error", err)
+	}
 }
 
 // setupPage is two things: with a one-time token, the form for the first admin; for an admin, what to paste at
@@ -108,7 +125,7 @@ func (s *Server) setup(c *fiber.Ctx) error {
 	switch {
 	case errors.Is(err, auth.ErrSetupUsed):
 		return fiber.NewError(fiber.StatusForbidden, "This set-up link has been used, or a newer one was printed. Sign in, or take the link that Carebell printed last.")
-	case err != nil && s.db.BrokenBy() == nil:
+	case err != nil && s.db.BrokenBy() == nil && !db.NoRoom(err):
 		return render(c.Status(fiber.StatusUnprocessableEntity), views.SetupPage(token, email, sentence(err)))
 	case err != nil:
 		return err

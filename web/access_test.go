@@ -366,12 +366,16 @@ func TestLoginCookie(t *testing.T) {
 			for range 2 {
 				resp, body := s.Browser().Form(t, "/login", url.Values{"email": {"viewer@clinic.example"}, "password": {webtest.Password}})
 				cookies := resp.Cookies()
-				if len(cookies) != 1 {
+				if len(cookies) != 2 {
 					t.Fatalf("logging in answers %d %s with the cookies %v", resp.StatusCode, body, cookies)
 				}
 				c := cookies[0]
 				if c.Name != test.cookie || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.Secure != test.secure || !c.Expires.IsZero() || c.MaxAge != 0 || len(c.Value) < 43 {
 					t.Errorf("the cookie is %s", c.Raw)
+				}
+				// By the other one the browser is known at the next login; it opens nothing.
+				if d := cookies[1]; d.Name != test.cookie+"-device" || !d.HttpOnly || d.SameSite != http.SameSiteLaxMode || d.Path != "/" || d.Domain != "" || d.Secure != test.secure || d.MaxAge <= 0 || len(d.Value) < 43 || d.Value == c.Value {
+					t.Errorf("the cookie of the browser is %s", d.Raw)
 				}
 				tokens = append(tokens, c.Value)
 				get := func(name, value string) int {
@@ -381,7 +385,7 @@ func TestLoginCookie(t *testing.T) {
 				if got := get(c.Name, c.Value); got != http.StatusOK {
 					t.Errorf("with its cookie: %d", got)
 				}
-				for _, wrong := range [][2]string{{c.Name, c.Value[1:]}, {c.Name, c.Value + "A"}, {c.Name, ""}, {c.Name, strings.ToLower(c.Value)}, {c.Name, strings.Repeat("A", 43)}, {"session", c.Value}} {
+				for _, wrong := range [][2]string{{c.Name, c.Value[1:]}, {c.Name, c.Value + "A"}, {c.Name, ""}, {c.Name, strings.ToLower(c.Value)}, {c.Name, strings.Repeat("A", 43)}, {"session", c.Value}, {c.Name, cookies[1].Value}} {
 					if got := get(wrong[0], wrong[1]); got != http.StatusSeeOther {
 						t.Errorf("with the cookie %v: %d", wrong, got)
 					}
@@ -412,7 +416,7 @@ func TestNoTokenIsInTheDatabase(t *testing.T) {
 	}
 	s.AddUser(t, "viewer@clinic.example", db.Viewer)
 	resp, _ := s.Browser().Form(t, "/login", url.Values{"email": {"viewer@clinic.example"}, "password": {webtest.Password}})
-	token := resp.Cookies()[0].Value
+	token, device := resp.Cookies()[0].Value, resp.Cookies()[1].Value
 	s.Stop(t)
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil {
@@ -426,7 +430,7 @@ func TestNoTokenIsInTheDatabase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for what, secret := range map[string]string{"token": token, "password": webtest.Password, "setup link": setup, "webhook key": webtest.Key} {
+		for what, secret := range map[string]string{"token": token, "device": device, "password": webtest.Password, "setup link": setup, "webhook key": webtest.Key} {
 			if strings.Contains(string(b), secret) {
 				t.Errorf("%s holds the %s", e.Name(), what)
 			}
@@ -748,7 +752,7 @@ func TestLoginLeadsNowhereElse(t *testing.T) {
 			if want != "*" && to != want || !regexp.MustCompile(`^/($|[^/\\])`).MatchString(to) || strings.ContainsAny(to, "\r\n\t\\") || resp.StatusCode != http.StatusSeeOther {
 				t.Errorf("next=%q %s leads to %q (%d), want %q", next, where, to, resp.StatusCode, want)
 			}
-			if len(resp.Cookies()) > 1 {
+			if n := len(resp.Cookies()); n > 2 || n > 0 && where != "after signing in" {
 				t.Errorf("next=%q %s sets the cookies %v", next, where, resp.Cookies())
 			}
 		}

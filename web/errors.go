@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carebell/db"
 	"carebell/views"
 )
 
@@ -41,6 +42,8 @@ func (s *Server) handleError(c *fiber.Ctx, err error) error {
 		if status == fiber.StatusBadRequest {
 			problem = views.Problem{Title: "Not understood", Text: "The request could not be read. Nothing was changed."}
 		}
+	case db.NoRoom(err):
+		status, problem = fiber.StatusServiceUnavailable, fullProblem
 	case errors.Is(err, sql.ErrNoRows):
 		status, problem = fiber.StatusNotFound, problems[fiber.StatusNotFound]
 	}

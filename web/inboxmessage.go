@@ -33,6 +33,11 @@ func (s *Server) inboxMessage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	done, err := s.reading(c.UserContext())
+	if err != nil {
+		return err
+	}
+	defer done()
 	var p views.InboxMessage
 	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
 		l, err := s.status(c.UserContext(), v)

@@ -61,7 +61,12 @@ const mostBehind = 500
 // alerts are what everybody must know now. They name no patient.
 func (s *Server) alerts(sum db.Summary) []string {
 	var out []string
-	if s.archive.DiskFull() {
+	switch {
+	case s.db.Full():
+		out = append(out, fullAlert)
+	case s.noFiles.Load():
+		out = append(out, filesAlert)
+	case s.archive.DiskFull():
 		out = append(out, "The disk is nearly full: webhooks still come in and are kept, but files are not fetched. Tell whoever looks after this computer to make room.")
 	}
 	if sum.Behind >= mostBehind {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,6 +49,9 @@ type Server struct {
 	refusals  *intake.Refusals
 	checker   *completeness.Checker // nil without an API key
 	overview  overview
+	senders   map[string]map[netip.Addr]time.Time // as they are written down, by setting; of one goroutine
+	noFiles   atomic.Bool                         // no file can be made in the folder of downloads
+	previews  chan struct{}                       // a place for each file that is read for a person now
 	budget    *bodies.Budget
 	door      *door.Door
 	app       *fiber.App
@@ -58,7 +63,7 @@ type Server struct {
 
 // New makes a server on an open data folder. It listens and works only in [Server.Run].
 func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
-	s := &Server{cfg: cfg, db: d, refusals: &intake.Refusals{}}
+	s := &Server{cfg: cfg, db: d, refusals: &intake.Refusals{}, previews: make(chan struct{}, previewsOnce), senders: map[string]map[netip.Addr]time.Time{}}
 	s.hub = live.NewHub(live.Options{Read: s.moment, Logins: s.logins, Log: cfg.Log})
 	vault, err := archive.OpenVault(cfg.DataDir, cfg.DataKey)
 	if err != nil {
@@ -109,14 +114,21 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 		return nil, err
 	}
 	d.OnCommit(s.hub.Wake)
+	d.OnFull(s.roomChanged)
 	s.budget = bodies.NewBudget(allBodies, strangersBodies)
 	s.door = door.New(proxies(cfg.TrustedProxies), cfg.Now)
 	s.app = s.newApp(s.door)
 	s.routes()
+	if err := s.recallSenders(ctx, settingSenders, s.door); err != nil {
+		return nil, err
+	}
 	if cfg.WebhookAddr != "" {
 		s.hookDoor = door.New(proxies(cfg.TrustedProxies), cfg.Now)
 		s.hooks = s.newApp(s.hookDoor)
 		s.hookRoutes()
+		if err := s.recallSenders(ctx, settingHookSenders, s.hookDoor); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -201,6 +213,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.summaries.Run(work) })
 	g.Go(func() error { return s.refusals.Run(work, s.db, s.cfg.Log) })
 	g.Go(func() error { return s.pulse(work) })
+	g.Go(func() error { return s.watchRoom(work) })
+	g.Go(func() error { return s.upkeep(work) })
+	g.Go(func() error { return s.keepSenders(work) })
 	if s.checker != nil {
 		g.Go(func() error { return s.checker.Run(work) })
 	}
@@ -262,6 +277,9 @@ func (s *Server) ready(c *fiber.Ctx) error {
 	}
 	if err != nil {
 		return c.Status(http.StatusServiceUnavailable).SendString("not ready\n")
+	}
+	if s.db.Full() {
+		return c.Status(http.StatusServiceUnavailable).SendString("not ready: the disk takes nothing more\n")
 	}
 	return c.SendString("ready\n")
 }

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +12,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"carebell/db"
+	"carebell/views"
+	"carebell/web/imports"
 )
 
 // spreadsheet gives a stored CSV file out so that it can be opened in a spreadsheet. The file as it came, formulas and
@@ -38,13 +38,22 @@ func (s *Server) spreadsheet(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentSecurityPolicy, filePolicy)
 	c.Set(fiber.HeaderContentDisposition, mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
-	in := csvReader(content)
-	r := &exportReader{close: content.Close, rows: func() ([][]string, error) {
-		row, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return nil, nil
+	in := imports.NewTable(content, spreadsheetBounds)
+	r := &exportReader{close: content.Close, rows: func() (rows [][]string, err error) {
+		for size := 0; len(rows) < exportPage && size < 64<<10; {
+			row, err := in.Next()
+			if errors.Is(err, io.EOF) {
+				return rows, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			for _, cell := range row.Cells {
+				size += len(cell)
+			}
+			rows = append(rows, spreadsheetRow(row))
 		}
-		return [][]string{row}, err
+		return rows, nil
 	}}
 	r.buffer.WriteString(byteOrderMark)
 	c.Context().SetBodyStream(r, -1)
@@ -57,15 +66,20 @@ func isTable(d db.Download) bool {
 		(d.Purpose == db.PurposeImport || d.ClaimedType == "text/csv" || strings.HasPrefix(d.ClaimedType, "text/csv;") || strings.HasSuffix(strings.ToLower(d.Name), ".csv"))
 }
 
-// csvReader reads CSV tolerantly: rows of different lengths and stray quotes are taken as they are.
-func csvReader(content io.Reader) *csv.Reader {
-	in := bufio.NewReader(content)
-	if start, err := in.Peek(len(byteOrderMark)); err == nil && string(start) == byteOrderMark {
-		_, _ = in.Discard(len(byteOrderMark)) // it is buffered already
+// spreadsheetBounds are those of spreadsheets themselves, and one for all cells of a row together.
+var spreadsheetBounds = imports.Bounds{Columns: 16_384, Cell: 32_000, Row: 2 << 20}
+
+// spreadsheetRow is a row as a spreadsheet gets it. What no spreadsheet takes is left out, and the row says so.
+func spreadsheetRow(r imports.Row) []string {
+	for i, cut := range r.Cut {
+		if cut {
+			r.Cells[i] += "… (the rest is in the file as it came)"
+		}
 	}
-	r := csv.NewReader(in)
-	r.FieldsPerRecord, r.LazyQuotes = -1, true
-	return r
+	if more := r.Columns - len(r.Cells); more > 0 {
+		r.Cells[len(r.Cells)-1] += fmt.Sprintf(" (%s more columns are in the file as it came)", views.Count(more))
+	}
+	return r.Cells
 }
 
 // byteOrderMark begins a CSV file, or spreadsheets misread names.

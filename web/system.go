@@ -94,7 +94,11 @@ func (s *Server) systemState(ctx context.Context, v db.Snapshot, l views.Live) (
 	p.Fetched.Ahead = s.ahead()
 	places := s.archive.Places()
 	p.Places = views.Places{PerHost: places.PerHost, All: places.All, Most: archive.MostPlaces}
-	p.Storage = s.storage(st, sums)
+	days, err := v.DiskDays(ctx, s.cfg.Now().Add(-figuresFor))
+	if err != nil {
+		return p, err
+	}
+	p.Storage = s.storage(st, sums, days)
 	p.Version = version(st)
 	return p, nil
 }
@@ -245,8 +249,8 @@ func reasonWords(reason string) string {
 	return ": " + reason
 }
 
-func (s *Server) storage(st db.Health, sums sums) views.Storage {
-	out := views.Storage{Full: s.archive.DiskFull(), Facts: []views.Fact{
+func (s *Server) storage(st db.Health, sums sums, days []db.DiskDay) views.Storage {
+	out := views.Storage{Full: s.archive.DiskFull(), Stopped: s.db.Full(), Facts: []views.Fact{
 		{Name: "Database", Value: views.Bytes(st.Bytes), Help: "and " + views.Bytes(walSize(s.cfg.DataDir)) + " write-ahead log"},
 		{Name: "Files", Value: views.Bytes(sums.bytes), Help: views.Counted(sums.files, "file")},
 	}}
@@ -259,6 +263,11 @@ func (s *Server) storage(st db.Health, sums sums) views.Storage {
 	out.Facts = append(out.Facts,
 		views.Fact{Name: "Free", Value: views.Bytes(disk.Free), Help: "of " + views.Bytes(disk.Total)},
 		views.Fact{Name: "Floor", Value: views.Bytes(disk.Floor), Help: "below it files are not fetched"})
+	f := forecastOf(days, db.DiskDay{At: s.cfg.Now(), Events: st.Head, Database: st.Bytes, Files: sums.bytes}, disk.Free-disk.Floor)
+	out.Facts = append(out.Facts, f.facts(s.clock())...)
+	if f.grows && f.days < soonFull && !out.Full && !out.Stopped {
+		out.Soon = "At this rate the disk lasts " + lasts(f.days) + ": then files are not fetched any more, and their links die. Make room, or move the data folder to a larger disk."
+	}
 	return out
 }
 

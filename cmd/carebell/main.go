@@ -17,6 +17,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Environ(), terminal{os.Stdin, os.Stdout, os.Stderr})
 	stop()
+	var code exitCode
+	if errors.As(err, &code) {
+		os.Exit(int(code))
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "carebell: "+err.Error())
 		os.Exit(1)
@@ -46,6 +50,7 @@ func commands() []command {
 		{"inbox", "inbox [--json] [--after SEQ] [--type T] [--status S]", "list what came in", inbox},
 		{"send", "send TYPE|FILE [--url U] [--key K]", "sign and post a sample event or a file", send},
 		{"rebuild", "rebuild", "make everything people see again from the inbox", rebuild},
+		{"check", "check [--silence 24h] [--lag 1m] [--ask URL]", "one line and an exit code for a monitor: 0 all is well, 1 a warning, 2 critical, 3 not known", check},
 		{"verify", "verify", "check that nothing in the inbox is missing or changed", verify},
 		{"bench", "bench ingest | burst | rebuild | archive | live [--json] [--events 100000]", "measure the whole product against a yardstick: durable acknowledgements | a burst, with pages and marks meanwhile | the chart made again | links fetched before they expire, also when their origin is down | open screens, from the webhook to each of them", bench},
 		{"version", "version", "say which version this is", version},
@@ -62,12 +67,15 @@ func run(ctx context.Context, args, env []string, t terminal) error {
 			continue
 		}
 		s, err := readEnvironment(env)
-		if err != nil {
-			return err
+		if err == nil {
+			err = c.run(ctx, s, args[1:], t)
 		}
-		err = c.run(ctx, s, args[1:], t)
 		if errors.Is(err, errHelp) {
 			return nil
+		}
+		var code exitCode
+		if c.name == "check" && err != nil && !errors.As(err, &code) {
+			return unknown(t, err)
 		}
 		return err
 	}

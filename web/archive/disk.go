@@ -12,9 +12,12 @@ import (
 type Disk struct{ Free, Total, Floor int64 }
 
 // Disk measures it.
-func (a *Archive) Disk() (Disk, error) {
+func (a *Archive) Disk() (Disk, error) { return MeasureDisk(a.vault.dir) }
+
+// MeasureDisk measures the disk that a folder is on.
+func MeasureDisk(dir string) (Disk, error) {
 	var s unix.Statfs_t
-	if err := unix.Statfs(a.vault.dir, &s); err != nil {
+	if err := unix.Statfs(dir, &s); err != nil {
 		return Disk{}, fmt.Errorf("measuring the disk: %w", err)
 	}
 	return Disk{Free: int64(s.Bavail) * s.Bsize, Total: int64(s.Blocks) * s.Bsize, Floor: diskFloor}, nil

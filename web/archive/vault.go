@@ -23,6 +23,9 @@ import (
 // written in little memory and a damaged or cut one is noticed.
 const chunkSize = 64 << 10
 
+// Folder is where files are, in the data folder.
+const Folder = "files"
+
 // keySize is 256 bits.
 const keySize = 32
 
@@ -44,7 +47,7 @@ func OpenVault(dataDir, key string) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Vault{dir: filepath.Join(dataDir, "files"), cipher: cipher}
+	v := &Vault{dir: filepath.Join(dataDir, Folder), cipher: cipher}
 	if err := os.MkdirAll(v.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the folder %s for downloads: %w; make the data folder writable", v.dir, err)
 	}
@@ -124,11 +127,12 @@ func (v *Vault) checkKey() error {
 	return nil
 }
 
-const unfinished = ".part"
+// Unfinished ends the names of files that are not whole.
+const Unfinished = ".part"
 
 // sweep removes what a crash left half-written.
 func (v *Vault) sweep() error {
-	left, err := filepath.Glob(filepath.Join(v.dir, "*"+unfinished))
+	left, err := filepath.Glob(filepath.Join(v.dir, "*"+Unfinished))
 	for _, path := range left {
 		err = errors.Join(err, os.Remove(path))
 	}
@@ -184,7 +188,7 @@ func (w *Writer) spill() error {
 	if w.file != nil {
 		return nil
 	}
-	f, err := os.OpenFile(w.vault.path(w.Name)+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(w.vault.path(w.Name)+Unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -157,7 +157,7 @@ func TestHalfWrittenFilesAreSweptAway(t *testing.T) {
 	if _, err := OpenVault(dir, ""); err != nil {
 		t.Fatal(err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "files", "*"+unfinished)); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "files", "*"+Unfinished)); len(left) != 0 {
 		t.Errorf("left behind: %d files", len(left))
 	}
 }

@@ -10,9 +10,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/mail"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -47,10 +49,14 @@ type Service struct {
 	idle     time.Duration
 	absolute time.Duration
 
-	hashing chan struct{} // bounds the memory that password hashes take at the same time
-	dummy   string        // compared against for unknown people, so that they take as long as known ones
-	tries   throttle
+	hashing queue
+	dummy   string // compared against for unknown people, so that they take as long as known ones
+	tries   *gate
 	ended   func(SessionID)
+
+	mu     sync.Mutex
+	dead   map[SessionID]bool      // logins that ended and are not yet known to be gone from the disk
+	active map[SessionID]time.Time // when people did something that the disk did not take
 }
 
 // Options change the usual lengths of a login; zero means the usual.
@@ -71,7 +77,7 @@ func New(d *db.DB, now func() time.Time, o Options) (*Service, error) {
 	}
 	s := &Service{
 		db: d, now: now, idle: o.Idle, absolute: o.Absolute,
-		hashing: make(chan struct{}, 2), dummy: dummy, ended: o.Ended,
+		tries: newGate(), dummy: dummy, ended: o.Ended, dead: map[SessionID]bool{}, active: map[SessionID]time.Time{},
 	}
 	if s.idle == 0 {
 		s.idle = DefaultIdle
@@ -87,7 +93,7 @@ func New(d *db.DB, now func() time.Time, o Options) (*Service, error) {
 
 // AddUser adds a person who can log in. Errors are sentences for the one who asked.
 func (s *Service) AddUser(ctx context.Context, email string, role db.Role, password string) error {
-	email, hash, err := s.credentials(email, password)
+	email, hash, err := s.credentials(ctx, email, password)
 	if err != nil {
 		return err
 	}
@@ -100,7 +106,7 @@ func (s *Service) AddUser(ctx context.Context, email string, role db.Role, passw
 	})
 }
 
-func (s *Service) credentials(email, password string) (address, hash string, err error) {
+func (s *Service) credentials(ctx context.Context, email, password string) (address, hash string, err error) {
 	a, err := mail.ParseAddress(strings.TrimSpace(email))
 	if err != nil || a.Name != "" || len(a.Address) > maxEmail {
 		return "", "", fmt.Errorf("%q is not an email address", email)
@@ -108,8 +114,10 @@ func (s *Service) credentials(email, password string) (address, hash string, err
 	if err := CheckPassword(password, a.Address); err != nil {
 		return "", "", err
 	}
-	s.hashing <- struct{}{}
-	defer func() { <-s.hashing }()
+	if err := s.hashing.enter(ctx, true); err != nil {
+		return "", "", err
+	}
+	defer s.hashing.leave()
 	hash, err = argon2id.CreateHash(password, parameters)
 	return a.Address, hash, err
 }
@@ -120,58 +128,100 @@ const maxEmail = 254
 // SessionID is the hash of a login's secret: it names the login and opens nothing.
 type SessionID [sha256.Size]byte
 
-// Login checks a password and begins a login. The token goes into the cookie and nowhere else. Unknown and disabled
-// people get the same answer after the same time as a wrong password.
-func (s *Service) Login(ctx context.Context, email, password string) (token string, err error) {
-	if email = strings.TrimSpace(email); len(email) > maxEmail {
+// Try is somebody's try to sign in.
+type Try struct {
+	Email, Password string
+	From            string // address of the client, or the network that one host may choose it from
+	Device          string // what the browser got at an earlier login; "" = nothing
+}
+
+// Entry is a login that has begun. Both go into cookies and nowhere else.
+type Entry struct {
+	Token  string
+	Device string // names the browser at later logins, whoever's they are
+}
+
+// Login checks a password and begins a login. Unknown and disabled people get the same answer after the same time as a
+// wrong password. Errors for the person are [ErrWrongLogin], [ErrBusy] and [WaitError].
+func (s *Service) Login(ctx context.Context, t Try) (Entry, error) {
+	email := strings.TrimSpace(t.Email)
+	if len(email) > maxEmail {
 		email = email[:maxEmail] // nobody has such a one; it takes as long as any other
 	}
-	if wait := s.tries.try(email, s.now()); wait > 0 {
-		return "", WaitError{For: wait}
-	}
+	w := who{email: email, from: t.From}
 	var u db.User
-	err = s.db.Read(ctx, func(v db.Snapshot) error {
+	device := newToken() // what a browser has that nobody signed in with, somebody else may have put there
+	err := s.db.Read(ctx, func(v db.Snapshot) error {
+		id := idOf(t.Device)
+		theirs, somebodys, err := v.KnowsDevice(ctx, email, id[:], s.now())
+		if err != nil {
+			return err
+		}
+		if theirs {
+			w.device = hashText(t.Device)
+		}
+		if somebodys {
+			device = t.Device
+		}
 		u, err = v.UserByEmail(ctx, email)
 		return err
 	})
-	known := err == nil && !u.Disabled
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", err
+		return Entry{}, err
 	}
-	hash := s.dummy
-	if known {
-		hash = u.Password
+	known := err == nil && !u.Disabled
+	if wait := s.tries.try(w, s.now()); wait > 0 {
+		return Entry{}, WaitError{For: wait}
+	}
+	fits, err := s.fits(ctx, t.Password, u.Password, known, w.device != "")
+	if err != nil {
+		return Entry{}, err
+	}
+	if !fits || !known {
+		return Entry{}, ErrWrongLogin
+	}
+	s.tries.right(w)
+	token, err := s.begin(ctx, u.ID, device)
+	return Entry{token, device}, err
+}
+
+// fits says whether a password fits a hash. Where there is none, it takes as long. Whoever uses a device that is known to
+// be theirs goes ahead.
+func (s *Service) fits(ctx context.Context, password, hash string, known, ahead bool) (bool, error) {
+	if !known {
+		hash = s.dummy
 	}
 	if len(password) > maxPassword {
 		password = password[:maxPassword+1]
 	}
-	select {
-	case s.hashing <- struct{}{}:
-	case <-ctx.Done():
-		return "", ctx.Err()
+	if err := s.hashing.enter(ctx, ahead); err != nil {
+		return false, err
 	}
-	fits, err := argon2id.ComparePasswordAndHash(password, hash)
-	<-s.hashing
-	if err != nil {
-		return "", err
-	}
-	if !fits || !known {
-		return "", ErrWrongLogin
-	}
-	s.tries.forget(email)
-	return s.begin(ctx, u.ID)
+	defer s.hashing.leave()
+	return argon2id.ComparePasswordAndHash(password, hash)
 }
 
-func (s *Service) begin(ctx context.Context, userID int64) (token string, err error) {
+// begin begins a login; device is "" where none is to be remembered.
+func (s *Service) begin(ctx context.Context, userID int64, device string) (token string, err error) {
 	token = newToken()
-	id := idOf(token)
+	id, deviceID := idOf(token), idOf(device)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		if err := tx.PruneSessions(ctx, s.now().Add(-s.absolute), s.now().Add(-s.idle)); err != nil {
 			return err
 		}
+		if device != "" {
+			if err := tx.UseDevice(ctx, userID, deviceID[:]); err != nil {
+				return err
+			}
+		}
 		return tx.AddSession(ctx, id[:], userID)
 	})
 	return token, err
+}
+
+// Prune forgets the logins that are over.
+func (s *Service) Prune(ctx context.Context) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error { return tx.PruneSessions(ctx, s.now().Add(-s.absolute), s.now().Add(-s.idle)) })
 }
 
 // Session is a running login and its name.
@@ -194,12 +244,19 @@ func (s *Service) Session(ctx context.Context, token string) (Session, error) {
 // SessionByID returns a running login by its name, or [ErrNoSession]. It does not count as the person doing something.
 func (s *Service) SessionByID(ctx context.Context, id SessionID) (Session, error) {
 	x := Session{ID: id}
+	seen, over := s.inMemory(id)
+	if over {
+		return Session{}, ErrNoSession
+	}
 	err := s.db.Read(ctx, func(v db.Snapshot) (err error) {
 		x.Session, err = v.Session(ctx, id[:])
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Session{}, ErrNoSession
+	}
+	if seen.After(x.ActiveAt) {
+		x.ActiveAt = seen
 	}
 	if err == nil && s.over(x.Session) {
 		return Session{}, ErrNoSession
@@ -210,19 +267,74 @@ func (s *Service) SessionByID(ctx context.Context, id SessionID) (Session, error
 // touchEvery is how exactly the last activity is known: not every click writes to the disk.
 const touchEvery = 30 * time.Second
 
-// Touch says that the person has just done something.
+// inMemory is what is known of a login beside what the disk has: when the person last did something, and whether it ended.
+func (s *Service) inMemory(id SessionID) (active time.Time, over bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.active[id], s.dead[id]
+}
+
+// Touch says that the person has just done something. Where the disk takes nothing, it is known until the next start.
 func (s *Service) Touch(ctx context.Context, x Session) error {
 	if s.now().Sub(x.ActiveAt) < touchEvery {
 		return nil
 	}
-	return s.db.Write(ctx, func(tx *db.Tx) error { return tx.TouchSession(ctx, x.ID[:]) })
+	err := s.db.Write(ctx, func(tx *db.Tx) error { return tx.TouchSession(ctx, x.ID[:]) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if db.NoRoom(err) {
+		s.active[x.ID] = s.now()
+		return nil
+	}
+	delete(s.active, x.ID)
+	return err
 }
 
-// Logout ends a login at once, open sockets too.
+// Logout ends a login at once, open sockets too. An error says that the disk does not have it yet: [Service.Settle] writes
+// it down.
 func (s *Service) Logout(ctx context.Context, id SessionID) error {
-	err := s.db.Write(ctx, func(tx *db.Tx) error { return tx.EndSession(ctx, id[:]) })
+	s.mu.Lock()
+	s.dead[id] = true
+	s.mu.Unlock()
 	s.ended(id)
-	return err
+	return s.bury(ctx, []SessionID{id})
+}
+
+// bury takes ended logins off the disk, and out of mind then.
+func (s *Service) bury(ctx context.Context, ids []SessionID) error {
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		for _, id := range ids {
+			if err := tx.EndSession(ctx, id[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		delete(s.dead, id)
+		delete(s.active, id)
+	}
+	return nil
+}
+
+// Unsettled counts the logins that ended and of which the disk does not know.
+func (s *Service) Unsettled() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.dead)
+}
+
+// Settle writes down the logouts that the disk did not take.
+func (s *Service) Settle(ctx context.Context) error {
+	s.mu.Lock()
+	ids := slices.Collect(maps.Keys(s.dead))
+	s.mu.Unlock()
+	return s.bury(ctx, ids)
 }
 
 const setupSetting = "setup link"
@@ -268,7 +380,7 @@ func (s *Service) Setup(ctx context.Context, token, email, password string) (ses
 	if open, err := s.SetupOpen(ctx, token); err != nil || !open {
 		return "", errors.Join(ErrSetupUsed, err)
 	}
-	email, hash, err := s.credentials(email, password)
+	email, hash, err := s.credentials(ctx, email, password)
 	if err != nil {
 		return "", err
 	}
@@ -293,7 +405,7 @@ func (s *Service) Setup(ctx context.Context, token, email, password string) (ses
 	if err != nil {
 		return "", err
 	}
-	return s.begin(ctx, id)
+	return s.begin(ctx, id, "")
 }
 
 // newToken makes a secret of 256 random bits.

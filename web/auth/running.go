@@ -18,8 +18,16 @@ func (s *Service) Running(ctx context.Context) (map[SessionID]db.Role, error) {
 	}
 	out := make(map[SessionID]db.Role, len(list))
 	for _, l := range list {
-		if len(l.IDHash) == len(SessionID{}) && !s.over(l.Session) {
-			out[SessionID(l.IDHash)] = l.User.Role
+		if len(l.IDHash) != len(SessionID{}) {
+			continue
+		}
+		id := SessionID(l.IDHash)
+		seen, over := s.inMemory(id)
+		if seen.After(l.ActiveAt) {
+			l.ActiveAt = seen
+		}
+		if !over && !s.over(l.Session) {
+			out[id] = l.User.Role
 		}
 	}
 	return out, nil

@@ -59,6 +59,7 @@ func Read(ctx *fasthttp.RequestCtx, l Limits, b *Budget) (body []byte, done func
 	}
 	r := reading{limits: l, budget: b, announced: announced, began: time.Now()} //nolint:forbidigo // how long the network takes, not the clinic's time
 	if err := r.read(ctx, stream); err != nil {
+		Recycle(r.body)
 		r.giveBack()
 		return nil, nothing, err
 	}
@@ -140,8 +141,8 @@ func (r *reading) grow() error {
 			r.began = r.began.Add(time.Since(asked)) // it was not the sender who was slow
 		}
 	}
-	grown := make([]byte, len(r.body), to)
-	copy(grown, r.body)
+	grown := append(memory(to), r.body...)
+	Recycle(r.body)
 	r.body = grown
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -206,5 +207,33 @@ func TestWhoWaitsGetsTheRoom(t *testing.T) {
 	all.Wait()
 	if budget.Used() != 0 {
 		t.Errorf("%d bytes are still taken", budget.Used())
+	}
+}
+
+// TestRefusedBodiesAreNoGarbage: what one took in memory, the next one gets, and none of the other's bytes with it.
+func TestRefusedBodiesAreNoGarbage(t *testing.T) {
+	const most, times = 8 << 20, 24
+	if testing.Short() {
+		t.Skip("the race detector allocates on its own")
+	}
+	url := serve(t, bodies.Limits{Most: most, Patience: 10 * time.Second, Rate: 1, Whole: 20 * time.Second}, nil, nil)
+	large := bytes.Repeat([]byte("x"), most+1)
+	send := func() {
+		if got := post(t, url, io.MultiReader(bytes.NewReader(large)), false); got != "too large" {
+			t.Errorf("read as %s", got)
+		}
+	}
+	send()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range times {
+		send()
+	}
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > times*most/2 {
+		t.Errorf("%d MiB were allocated for refused bodies of %d MiB together", grown>>20, times*most>>20)
+	}
+	if got, want := post(t, url, strings.NewReader(strings.Repeat("y", 2<<20)), false), fmt.Sprintf("%d 0 <nil>", 2<<20); got != want {
+		t.Errorf("after them a body is read as %s, want %s", got, want)
 	}
 }

@@ -6,6 +6,7 @@ package door
 import (
 	"container/list"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -217,6 +218,24 @@ func (d *Door) forget() {
 		}
 	}
 	delete(d.senders, oldest)
+}
+
+// Senders are the addresses of senders that have proved who they are, and until when they are known.
+func (d *Door) Senders() map[netip.Addr]time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.senders)
+}
+
+// Recall takes what [Door.Senders] returned before a restart.
+func (d *Door) Recall(senders map[netip.Addr]time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for a, until := range senders {
+		if len(d.senders) < mostKnown && d.now().Before(until) && !until.After(d.now().Add(knownFor)) {
+			d.senders[a] = until
+		}
+	}
 }
 
 // Admit notes that whoever uses the connection is signed in: it is counted no more.

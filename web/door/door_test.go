@@ -175,6 +175,11 @@ func TestKnownPeopleAreNotCounted(t *testing.T) {
 	if w.Turned() != 1 {
 		t.Errorf("%d lost their place, want 1", w.Turned())
 	}
+	again := newWorld(t) // after a restart
+	again.Recall(w.Senders())
+	if !again.Knows(netip.MustParseAddr("192.0.2.9")) || again.Knows(netip.MustParseAddr("192.0.2.1")) {
+		t.Error("after a restart others are known")
+	}
 	if w.now = w.now.Add(50 * time.Hour); w.Knows(netip.MustParseAddr("192.0.2.9")) {
 		t.Error("a sender is known for ever")
 	}

@@ -111,6 +111,9 @@ func (s *stream) root() error {
 			if err != nil {
 				return err
 			}
+			if s.builder.over {
+				continue // it was skipped
+			}
 			kid.name = name
 			top.kids = append(top.kids, kid)
 		}

@@ -171,6 +171,11 @@ func (x *Indexer) read(ctx context.Context, d db.Download) (err error) {
 	}
 	defer func() { _ = content.Close() }()
 	r, err := NewReader(content)
+	var long TooLongError
+	if errors.As(err, &long) {
+		f.State, f.Note = db.ImportRead, long.Error()
+		return x.save(ctx, d, &f, nil)
+	}
 	if err != nil {
 		return unread("has no readable head", err)
 	}

@@ -3,12 +3,11 @@
 package imports
 
 import (
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -30,21 +29,14 @@ type Reader struct {
 	Head               []string // names of the columns
 	ID, Status, Reason int      // the columns of metriportId, status and reason; -1 = there is none
 
-	csv    *csv.Reader
-	source *rationed
-	no     int
-	cut    bool
+	table *Table
+	no    int
+	cut   bool
 }
 
 // NewReader reads the head of a file. One without a row at all has an empty head.
 func NewReader(content io.Reader) (*Reader, error) {
-	in := bufio.NewReader(content)
-	if mark, _ := in.Peek(3); string(mark) == "\xef\xbb\xbf" {
-		_, _ = in.Discard(3) // they are there
-	}
-	r := &Reader{source: &rationed{from: in}, ID: -1, Status: -1, Reason: -1}
-	r.csv = csv.NewReader(r.source)
-	r.csv.FieldsPerRecord, r.csv.LazyQuotes, r.csv.ReuseRecord = -1, true, true
+	r := &Reader{table: NewTable(content, Bounds{Columns: maxColumns, Cell: 4 * maxCell, Row: 4 * maxCells, Record: maxRecord}), ID: -1, Status: -1, Reason: -1}
 	head, err := r.record()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -93,7 +85,7 @@ func (r *Reader) Next() (db.ImportRow, error) {
 var numbers = regexp.MustCompile(`\d+(?:[-./:]\d+)*`)
 
 // Bytes is how much of the file has been read.
-func (r *Reader) Bytes() int64 { return r.csv.InputOffset() }
+func (r *Reader) Bytes() int64 { return r.table.Bytes() }
 
 // Notes say what is not, or not wholly, in the rows so far.
 func (r *Reader) Notes() []string {
@@ -111,19 +103,16 @@ func (r *Reader) Notes() []string {
 }
 
 func (r *Reader) record() ([]string, error) {
-	r.source.left = maxRecord
-	record, err := r.csv.Read()
-	if errors.Is(err, errRation) {
+	row, err := r.table.Next()
+	if errors.Is(err, ErrLongRow) {
 		err = TooLongError{r.no + 1}
 	}
-	return record, err
+	r.cut = r.cut || row.Columns > len(row.Cells) || slices.Contains(row.Cut, true)
+	return row.Cells, err
 }
 
 // keep copies the cells of a row into strings of bounded length without control characters.
 func (r *Reader) keep(record []string) []string {
-	if len(record) > maxColumns {
-		record, r.cut = record[:maxColumns], true
-	}
 	cells, left := make([]string, len(record)), maxCells
 	for i, c := range record {
 		c = strings.Map(printable, strings.ToValidUTF8(c, "\ufffd"))
@@ -149,21 +138,4 @@ func cell(cells []string, i int) string {
 		return ""
 	}
 	return cells[i]
-}
-
-// rationed gives so much at a time: a quote that is never closed would else take the rest of the file for one cell.
-type rationed struct {
-	from io.Reader
-	left int
-}
-
-var errRation = errors.New("too long")
-
-func (r *rationed) Read(p []byte) (int, error) {
-	if r.left <= 0 {
-		return 0, errRation
-	}
-	n, err := r.from.Read(p[:min(len(p), r.left)])
-	r.left -= n
-	return n, err
 }

@@ -75,6 +75,7 @@ func (r *Receiver) Handle(c *fiber.Ctx) error {
 	}
 	key := signedBy(r.Keys, began, body, signature)
 	if key == "" {
+		bodies.Recycle(body)
 		r.Refused.Add("wrong signature")
 		return c.Status(fiber.StatusUnauthorized).SendString("The signature fits no webhook key in force.\n")
 	}

@@ -71,6 +71,14 @@ func (r *Refusals) flush(d *db.DB, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), flushEvery)
 	defer cancel()
 	if err := d.Write(ctx, func(tx *db.Tx) error { return tx.CountRejections(ctx, counts) }); err != nil {
-		log.Error("refused requests could not be counted", "error", err)
+		log.Error("refused requests could not be counted; it is tried again", "error", err)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.pending == nil {
+			r.pending = map[string]int64{}
+		}
+		for reason, n := range counts {
+			r.pending[reason] += n
+		}
 	}
 }

@@ -239,6 +239,17 @@ func (s *Server) Browser() *Browser {
 	}}
 }
 
+// At is the browser with its cookies at another server, as after a restart.
+func (b *Browser) At(s *Server) *Browser {
+	moved := s.Browser()
+	if u, err := url.Parse(b.base); err == nil {
+		if to, err := url.Parse(s.URL); err == nil {
+			moved.Jar.SetCookies(to, b.Jar.Cookies(u))
+		}
+	}
+	return moved
+}
+
 // SignedIn adds a person and returns a client that is signed in as them.
 func (s *Server) SignedIn(t testing.TB, email string, role db.Role) *Browser {
 	t.Helper()
