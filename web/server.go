@@ -46,6 +46,7 @@ type Server struct {
 	summaries *chart.HealthKeeper
 	refusals  *intake.Refusals
 	checker   *completeness.Checker // nil without an API key
+	healer    *completeness.Healer  // nil without an API key
 	overview  overview
 	budget    *bodies.Budget
 	door      *door.Door
@@ -76,6 +77,9 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 			self = cfg.PublicURL.JoinPath(intake.Path).String()
 		}
 		s.checker = completeness.New(d, api, self, cfg.Now, cfg.Log, s.hub.Wake)
+		if s.healer, err = s.newHealer(ctx, api); err != nil {
+			return nil, err
+		}
 	}
 	places, err := loadPlaces(ctx, d)
 	if err != nil {
@@ -202,6 +206,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.pulse(work) })
 	if s.checker != nil {
 		g.Go(func() error { return s.checker.Run(work) })
+		g.Go(func() error { return s.healer.Run(work) })
 	}
 	served := make(chan error, 2)
 	go func() { served <- s.app.Listener(s.listener) }()

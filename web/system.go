@@ -95,6 +95,9 @@ func (s *Server) systemState(ctx context.Context, v db.Snapshot, l views.Live) (
 	places := s.archive.Places()
 	p.Places = views.Places{PerHost: places.PerHost, All: places.All, Most: archive.MostPlaces}
 	p.Storage = s.storage(st, sums)
+	if p.Heal, err = s.healState(ctx, v); err != nil {
+		return p, err
+	}
 	p.Version = version(st)
 	return p, nil
 }

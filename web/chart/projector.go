@@ -303,11 +303,15 @@ func (e unwritableError) Unwrap() error { return e.error }
 func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, each func(tx *db.Tx, f func() error) error) (a applied, err error) {
 	tx.Visible() // at least "last event from Metriport" has moved
 	needFold := map[string]bool{}
+	again, err := repeatsAmong(ctx, tx, messages)
+	if err != nil {
+		return a, err
+	}
 	for _, m := range messages {
 		if a.messages > 0 && tx.Pressed() {
 			break
 		}
-		err := each(tx, func() error { return write(ctx, tx, m) })
+		err := each(tx, func() error { return again.write(ctx, tx, &m) })
 		if err != nil {
 			var one unwritableError
 			if errors.As(err, &one) || errors.Is(err, db.ErrTakenBack) || p.db.BrokenBy() != nil {
@@ -334,7 +338,7 @@ func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, ea
 			return a, err
 		}
 	}
-	return a, nil
+	return a, again.done(ctx, tx)
 }
 
 // refold makes the stays of a patient again from all of their notices.

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,7 +23,7 @@ const (
 	threeMinutes = 3 * time.Minute
 	tenMinutes   = 10 * time.Minute
 	freshLife    = time.Minute // of the URLs that the document endpoint hands out
-	keptBeyond   = time.Hour
+	keptBeyond   = listedFor   // a message can be had again with fresh URLs for as long as it is listed
 	maxHeld      = 20_000
 )
 
@@ -105,6 +106,24 @@ func (s *store) linkSince(at time.Time, id, name string, life time.Duration) str
 		"X-Amz-Signature":     {s.sign(id, name, date, expires)},
 	}
 	return s.base + "/objects/" + id + "/" + url.PathEscape(name) + "?" + q.Encode()
+}
+
+// resign gives every URL of an object in a body a signature of now, for as long as the first one lived.
+func (s *store) resign(body []byte) []byte {
+	signed := regexp.MustCompile(regexp.QuoteMeta(s.base) + `/objects/([^/"?]+)/([^/"?]+)\?[^"]*`)
+	return signed.ReplaceAllFunc(body, func(link []byte) []byte {
+		part := signed.FindSubmatch(link)
+		u, err := url.Parse(string(link))
+		name, err2 := url.PathUnescape(string(part[2]))
+		if err != nil || err2 != nil {
+			return link
+		}
+		life := tenMinutes
+		if seconds, err := strconv.Atoi(u.Query().Get("X-Amz-Expires")); err == nil && time.Duration(seconds)*time.Second <= threeMinutes {
+			life = threeMinutes
+		}
+		return []byte(s.link(string(part[1]), name, life))
+	})
 }
 
 // downloadURL is the sender's endpoint that gives a fresh URL to whoever has an API key.
