@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,12 +49,12 @@ func projected(t *testing.T, d *db.DB) map[string]string {
 	out := map[string]string{}
 	err := d.Read(context.Background(), func(v db.Snapshot) error {
 		for _, table := range []string{"notification", "stay", "patient", "patient_alias", "patient_statement", "mail", "import_event", "import_job", "pull", "pull_part", "pull_document", "identity", "inbox_outcome", "inbox_patient"} {
-			rows, err := v.QueryContext(context.Background(), "SELECT * FROM "+table+" ORDER BY 1, 2, 3")
+			rows, err := v.QueryContext(context.Background(), "SELECT * FROM "+table)
 			if err != nil {
 				return err
 			}
 			names, _ := rows.Columns()
-			h := sha256.New()
+			var list []string
 			for rows.Next() {
 				row := make([]any, len(names))
 				for i := range row {
@@ -62,12 +63,18 @@ func projected(t *testing.T, d *db.DB) map[string]string {
 				if err := rows.Scan(row...); err != nil {
 					return err
 				}
+				line := ""
 				for i := range row {
-					_, _ = fmt.Fprintf(h, "%v|", *row[i].(*any)) //nolint:forcetypeassert // made above
+					line += fmt.Sprintf("%v|", *row[i].(*any)) //nolint:forcetypeassert // made above
 				}
+				list = append(list, line)
 			}
-			_ = rows.Close()
-			out[table] = hex.EncodeToString(h.Sum(nil))
+			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+				return err
+			}
+			slices.Sort(list)
+			sum := sha256.Sum256([]byte(strings.Join(list, "\n")))
+			out[table] = hex.EncodeToString(sum[:])
 		}
 		return nil
 	})
