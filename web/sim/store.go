@@ -22,8 +22,8 @@ import (
 const (
 	threeMinutes = 3 * time.Minute
 	tenMinutes   = 10 * time.Minute
-	freshLife    = time.Minute // of the URLs that the document endpoint hands out
-	keptBeyond   = listedFor   // a message can be had again with fresh URLs for as long as it is listed
+	freshLife    = time.Minute   // of the URLs that the document endpoint hands out
+	keptBeyond   = 4 * time.Hour // a message can be had again with fresh URLs; the sender keeps its files for longer
 	maxHeld      = 20_000
 )
 
