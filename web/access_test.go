@@ -55,7 +55,7 @@ func matrix() []entry {
 		{`"/"`, "GET", "/", nil, signed(led, in), "/login"},
 		{`"/"`, "GET", "/?state=all&q=" + canary, nil, signed(led, in), "/login"},
 		{`"/"`, "GET", "/?kind=nothing", nil, signed(led, found), "/login"},
-		{`"/notifications/:id/mark"`, "POST", "/notifications/1024/mark", url.Values{"state": {"seen"}}, [4]int{401, no, led, led}, ""},
+		{`"/notifications/:id/mark"`, "POST", "/notifications/1024/mark", url.Values{"state": {"seen"}, "known": {"0.0"}}, [4]int{401, no, led, led}, ""},
 		{`"/notifications/:id/mark"`, "POST", "/notifications/9999/mark", url.Values{"state": {"seen"}}, [4]int{401, no, found, found}, ""},
 		{`"/notifications/:id/mark"`, "POST", "/notifications/1024/mark", url.Values{"state": {"sold"}}, [4]int{401, no, 422, 422}, ""},
 		{`"/patients"`, "GET", "/patients", nil, signed(led, in), "/login?next=%2Fpatients"},
@@ -109,6 +109,9 @@ func matrix() []entry {
 		{`"/admin/inbox/:seq"`, "GET", "/admin/inbox/77", nil, [4]int{led, no, no, found}, "/login?next=%2Fadmin%2Finbox%2F77"},
 		{`"/admin/inbox/:seq/raw"`, "GET", "/admin/inbox/1/raw", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox%2F1%2Fraw"},
 		{`"/admin/inbox/:seq/again"`, "POST", "/admin/inbox/1/again", url.Values{}, [4]int{401, no, no, led}, ""},
+		{`"/admin/inbox/:seq/resend"`, "POST", "/admin/inbox/1/resend", nil, [4]int{401, no, no, 409}, ""}, // no API key is set
+		{`"/files/:id/again"`, "POST", "/files/1/again", nil, [4]int{401, no, found, found}, ""},
+		{"healPath", "POST", "/admin/system/heal", url.Values{"ask": {"all"}}, [4]int{401, no, no, 409}, ""}, // no API key is set
 		{`"/admin/inbox/again"`, "POST", "/admin/inbox/again", url.Values{"status": {"lost"}}, [4]int{401, no, no, 422}, ""},
 		{`"/files/:id/spreadsheet"`, "GET", "/files/1/spreadsheet", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fspreadsheet"},
 		{"systemPath", "GET", "/admin/system", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem"},
@@ -293,7 +296,7 @@ func TestWritesFromOtherSitesAreRefused(t *testing.T) {
 				if !test.let {
 					want = http.StatusForbidden
 				}
-				resp, body := b.Send(t, http.MethodPost, path, strings.NewReader("state=seen&email=x&password=y"), test.headers)
+				resp, body := b.Send(t, http.MethodPost, path, strings.NewReader("state=seen&known=0.0&email=x&password=y"), test.headers)
 				if resp.StatusCode != want {
 					t.Errorf("%s answers %d, want %d: %s", path, resp.StatusCode, want, body)
 				}
@@ -304,7 +307,7 @@ func TestWritesFromOtherSitesAreRefused(t *testing.T) {
 			if got := state() == db.Seen; got != test.let {
 				t.Errorf("the notification is marked: %t, want %t", got, test.let)
 			}
-			b.Form(t, "/notifications/1024/mark", url.Values{"state": {"new"}})
+			b.Form(t, "/notifications/1024/mark", url.Values{"state": {"new"}, "known": {s.Known(t, 1024)}})
 			s.Clock.Advance(time.Minute) // the wrong password above
 		})
 	}
