@@ -76,6 +76,7 @@ func (s Snapshot) Healable(ctx context.Context, after int64, since time.Time, as
 	if err != nil {
 		return nil, fmt.Errorf("looking for what can be had again: %w", err)
 	}
+	defer func() { _ = rows.Close() }()
 	return collect(rows, func(seq *int64) error { return rows.Scan(seq) })
 }
 

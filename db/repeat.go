@@ -101,8 +101,8 @@ func (tx *Tx) SentAfter(ctx context.Context, seq int64, sent time.Time, kind, re
 }
 
 // KeepPrint keeps what a message says as a hash.
-func (tx *Tx) KeepPrint(ctx context.Context, seq int64, print []byte) error {
-	_, err := tx.exec(ctx, `INSERT INTO message_print (seq, print) VALUES (?, ?) ON CONFLICT DO NOTHING`, seq, print)
+func (tx *Tx) KeepPrint(ctx context.Context, seq int64, hash []byte) error {
+	_, err := tx.exec(ctx, `INSERT INTO message_print (seq, print) VALUES (?, ?) ON CONFLICT DO NOTHING`, seq, hash)
 	return err
 }
 

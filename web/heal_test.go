@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -53,6 +52,7 @@ func projected(t *testing.T, d *db.DB) map[string]string {
 			if err != nil {
 				return err
 			}
+			defer func() { _ = rows.Close() }()
 			names, _ := rows.Columns()
 			var list []string
 			for rows.Next() {
@@ -65,11 +65,11 @@ func projected(t *testing.T, d *db.DB) map[string]string {
 				}
 				line := ""
 				for i := range row {
-					line += fmt.Sprintf("%v|", *row[i].(*any)) //nolint:forcetypeassert // made above
+					line += fmt.Sprintf("%v|", *row[i].(*any))
 				}
 				list = append(list, line)
 			}
-			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			if err := rows.Err(); err != nil {
 				return err
 			}
 			slices.Sort(list)

@@ -107,7 +107,7 @@ func (r *repeats) find(ctx context.Context, tx *db.Tx, m *reading) (int64, error
 // match returns the first of the candidates that a message repeats: rather one that the sender is being asked for, and one
 // that leads to the same objects.
 func match(ctx context.Context, tx *db.Tx, m *reading, e metriport.Envelope, candidates []db.Twin) (int64, error) {
-	print := metriport.Print(m.Body)
+	says := metriport.Print(m.Body)
 	links := linksIn(e.Type, m.Body)
 	best, rank := int64(0), 0
 	for _, c := range candidates {
@@ -121,7 +121,7 @@ func match(ctx context.Context, tx *db.Tx, m *reading, e metriport.Envelope, can
 				return 0, err
 			}
 		}
-		if print == nil || !bytes.Equal(print, c.Print) {
+		if says == nil || !bytes.Equal(says, c.Print) {
 			continue
 		}
 		body, err := tx.Body(ctx, c.Seq)

@@ -82,9 +82,7 @@ func (h *Healer) Run(ctx context.Context) error {
 		asked, err := h.step(ctx)
 		pause, wake := lookForHeal, h.wake
 		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
+		case err != nil && ctx.Err() == nil:
 			h.log.Error("the sender could not be asked for a message again", "error", err)
 			pause = 10 * lookForHeal
 		case asked:
@@ -94,6 +92,9 @@ func (h *Healer) Run(ctx context.Context) error {
 		case <-time.After(pause):
 		case <-wake:
 		case <-ctx.Done():
+			return nil
+		}
+		if ctx.Err() != nil {
 			return nil
 		}
 	}
@@ -127,8 +128,8 @@ func (h *Healer) step(ctx context.Context) (asked bool, err error) {
 		return false, err
 	}
 	body, refused := h.api.RetryOne(ctx, job.MessageID)
-	if ctx.Err() != nil {
-		return false, nil // it is open, and asked for again after the next start
+	if refused != nil && ctx.Err() != nil {
+		return false, ctx.Err() // it is open, and asked for again after the next start
 	}
 	return true, h.settle(ctx, job, body, refused)
 }
@@ -196,7 +197,7 @@ func (h *Healer) settle(ctx context.Context, job db.HealJob, body []byte, refuse
 		if h.unknown++; h.unknown >= notOffered {
 			h.autoUntil = now.Add(restTime)
 		}
-		refused = fmt.Errorf("this version of Metriport's API does not send single messages again, or it no longer has this one (%w); use Retry in Metriport's dashboard, or ask its support", refused) //nolint:staticcheck // a name
+		refused = fmt.Errorf("this version of Metriport's API does not send single messages again, or it no longer has this one (%w); use Retry in Metriport's dashboard, or ask its support", refused)
 	default:
 		h.unknown = 0
 		h.autoUntil = now.Add(mostPause) // such as a key that is not accepted: not for each message
