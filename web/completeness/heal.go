@@ -79,13 +79,8 @@ func (h *Healer) Run(ctx context.Context) error {
 		h.log.Error("what the sender was being asked for could not be resumed", "error", err)
 	}
 	for {
-		asked, err := h.step(ctx)
 		pause, wake := lookForHeal, h.wake
-		switch {
-		case err != nil && ctx.Err() == nil:
-			h.log.Error("the sender could not be asked for a message again", "error", err)
-			pause = 10 * lookForHeal
-		case asked:
+		if h.tryStep(ctx) {
 			pause, wake = spacing, nil
 		}
 		select {
@@ -94,10 +89,16 @@ func (h *Healer) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
+}
+
+// tryStep is step that survives what goes wrong.
+func (h *Healer) tryStep(ctx context.Context) (asked bool) {
+	asked, err := h.step(ctx)
+	if err != nil && ctx.Err() == nil {
+		h.log.Error("the sender could not be asked for a message again", "error", err)
+	}
+	return asked
 }
 
 // step asks for one message, where one is due and the sender and our disk bear it. asked says that it did.
