@@ -22,17 +22,25 @@ func bench(ctx context.Context, s *settings, args []string, t terminal) (err err
 	f.BoolVar(&i.json, "json", false, "ingest, burst, rebuild: answer as JSON")
 	f.DurationVar(&o.away, "away", 20*time.Millisecond, "archive: how long the origin takes to answer")
 	f.IntVar(&o.queue, "queue", 20_000, "archive: how many links wait while acknowledgements are counted; 0 = leave that out")
+	var l liveBench
+	f.IntVar(&l.sockets, "sockets", 1000, "live: how many screens are open")
+	f.IntVar(&l.filters, "filters", 50, "live: over how many filters of the feed")
+	f.IntVar(&l.existing, "existing", 20_000, "live: how many webhooks are in the chart before")
+	f.StringVar(&l.folder, "folder", "", "live: a data folder to measure in, such as a copy of a large one; it is written to")
+	f.IntVar(&l.events, "webhooks", 200, "live: how many webhooks are timed")
+	f.Float64Var(&l.rate, "rate", 20, "live: webhooks a second")
 	words, err := parse(f, args, 1, t)
 	if err != nil {
 		return err
 	}
-	measures := map[string]func(context.Context, string, terminal) error{"ingest": i.ingest, "burst": i.burst, "rebuild": i.rebuild, "archive": o.run}
+	measures := map[string]func(context.Context, string, terminal) error{"ingest": i.ingest, "burst": i.burst, "rebuild": i.rebuild, "archive": o.run, "live": func(ctx context.Context, dir string, t terminal) error { return l.run(ctx, dir, t) }}
 	if len(words) != 1 || measures[words[0]] == nil {
-		return errors.New("say what to measure: carebell bench ingest, carebell bench burst, carebell bench rebuild or carebell bench archive")
+		return errors.New("say what to measure: carebell bench ingest, carebell bench burst, carebell bench rebuild, carebell bench archive or carebell bench live")
 	}
 	if i.rounds < 1 || i.round <= 0 || i.events < benchConnections {
 		return fmt.Errorf("--rounds and --round must be positive, and --events at least %d", benchConnections)
 	}
+	l.json = i.json
 	dir, err := s.dataFolder(false)
 	if err != nil {
 		return err
