@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"carebell/web/fhir"
@@ -65,6 +66,9 @@ type Download struct {
 	SniffedType    string // what the content looks like
 	SHA256         []byte
 	File           string // name in the vault
+	Again          bool   // the link is one that the sender gave later, when the first had died
+	Asked          bool   // the sender is being asked to give the message again
+	NotAgain       string // why it did not, or not yet; "" = it did, or was not asked
 }
 
 // Part is a file that came within another one.
@@ -166,12 +170,14 @@ func (tx *Tx) RemoveDownloads(ctx context.Context, before time.Time, n int) ([]s
 }
 
 const downloadColumns = `d.id, d.inbox_seq, d.place, d.notification_id, d.patient_id, d.purpose, d.name, d.claimed_type, d.claimed_size, d.url, d.host, d.api_url,
-	d.expires_at, d.state, d.reason, d.tries, d.queued_at, d.ended_at, d.size, d.sniffed_type, d.sha256, d.file`
+	d.expires_at, d.state, d.reason, d.tries, d.queued_at, d.ended_at, d.size, d.sniffed_type, d.sha256, d.file, d.again,
+	coalesce((SELECT iif(h.due_at IS NULL AND h.open = 0, '', '+') || h.error FROM heal h WHERE h.seq = d.inbox_seq), '')`
 
 func (d *Download) scan(row interface{ Scan(...any) error }) error {
 	var expires, queued, ended sql.NullInt64
 	err := row.Scan(&d.ID, &d.InboxSeq, &d.Place, &d.NotificationID, &d.PatientID, &d.Purpose, &d.Name, &d.ClaimedType, &d.ClaimedSize, &d.URL, &d.Host, &d.APIURL,
-		&expires, &d.State, &d.Reason, &d.Tries, &queued, &ended, &d.Size, &d.SniffedType, &d.SHA256, &d.File)
+		&expires, &d.State, &d.Reason, &d.Tries, &queued, &ended, &d.Size, &d.SniffedType, &d.SHA256, &d.File, &d.Again, &d.NotAgain)
+	d.NotAgain, d.Asked = strings.CutPrefix(d.NotAgain, "+")
 	d.ExpiresAt, d.QueuedAt, d.EndedAt = instant(expires), instant(queued), instant(ended)
 	return err
 }

@@ -122,21 +122,33 @@ func (tx *Tx) behead(ctx context.Context, host string) error {
 // waits keeps a link that lives longer. One that is being fetched goes on with its old link; where that fails,
 // [Tx.EndDownload] sees the fresh one.
 func (tx *Tx) RenewDownload(ctx context.Context, inboxSeq int64, place, url string, expires time.Time) error {
+	return tx.renew(ctx, inboxSeq, place, url, expires, false)
+}
+
+// RenewAgain is [Tx.RenewDownload] with a link that the sender gave later, in a message of its own.
+func (tx *Tx) RenewAgain(ctx context.Context, inboxSeq int64, place, url string, expires time.Time) error {
+	return tx.renew(ctx, inboxSeq, place, url, expires, true)
+}
+
+func (tx *Tx) renew(ctx context.Context, inboxSeq int64, place, url string, expires time.Time, again bool) error {
 	host := hostOf(url)
-	var state Fetch
-	err := tx.row(ctx, `UPDATE download SET url = ?3, host = ?5, expires_at = ?4, state = iif(state = 'fetching', state, 'queued'), reason = '', next_try_at = 0, tries = 0, ended_at = NULL
+	var d Download
+	err := tx.row(ctx, `UPDATE download SET url = ?3, host = ?5, expires_at = ?4, state = iif(state = 'fetching', state, 'queued'), reason = '', next_try_at = 0, tries = 0, ended_at = NULL, again = max(again, ?6)
 		WHERE inbox_seq = ?1 AND place = ?2 AND url <> ?3
-			AND (state IN ('expired', 'refused', 'failed') OR state IN ('queued', 'fetching') AND expires_at < ?4) RETURNING state`,
-		inboxSeq, place, url, millis(expires), host).Scan(&state)
+			AND (state IN ('expired', 'refused', 'failed') OR state IN ('queued', 'fetching') AND expires_at < ?4) RETURNING state, patient_id, notification_id, inbox_seq, place, purpose`,
+		inboxSeq, place, url, millis(expires), host, again).Scan(&d.State, &d.PatientID, &d.NotificationID, &d.InboxSeq, &d.Place, &d.Purpose)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
 	case err != nil:
 		return fmt.Errorf("renewing a download: %w", err)
-	case state == FetchQueued:
-		return tx.ready(ctx, host, expires.UnixMilli())
+	case d.State == FetchQueued:
+		err = tx.ready(ctx, host, expires.UnixMilli())
 	}
-	return nil
+	if err == nil && again {
+		err = tx.changedDownload(ctx, d)
+	}
+	return err
 }
 
 // ResumeDownloads queues again what was being fetched when the process ended, and returns the hosts that were down.

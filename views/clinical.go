@@ -111,7 +111,11 @@ type FileRow struct {
 	Mismatch   string // "" unless it was sent as something else
 	Queued     Time
 	CanPreview bool
+	CanAgain   bool   // the sender can be asked for it again
+	AgainNote  string // where it cannot, or was: in a sentence; "" = nothing to say
 }
+
+func (f FileRow) againURL() string { return string(f.url()) + "/again" }
 
 func (f FileRow) url() templ.SafeURL {
 	return templ.SafeURL("/files/" + strconv.FormatInt(f.ID, 10))

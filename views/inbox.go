@@ -3,6 +3,8 @@ package views
 import (
 	"net/url"
 	"strconv"
+
+	"github.com/a-h/templ"
 )
 
 // InboxFilter is what the list of the inbox is narrowed to; it lives in the URL.
@@ -168,7 +170,24 @@ type InboxMessage struct {
 	Job         *Job // the last time it was processed again; nil = never
 	Body        Body
 	Delivery    int64 // whose body is shown; 0 = the first
+
+	RepeatOf   AgainRow   // the message that it repeats; Seq 0 = none
+	RepeatedBy []AgainRow // those that repeat it
+	CanAgain   bool       // the sender can be asked for it again
+	AgainNote  string     // how that stands, or why it cannot; "" = nothing to say
 }
+
+// AgainRow is a message that tells of the same as another.
+type AgainRow struct {
+	Seq      int64
+	ID       string
+	At       Time
+	Answered bool // Metriport's answer said so
+}
+
+func (a AgainRow) url() templ.SafeURL { return templ.SafeURL(inboxPath + "/" + decimal(a.Seq)) }
+
+func (m InboxMessage) resendURL() string { return m.url() + "/resend" }
 
 func (m InboxMessage) rawURL(delivery int64) string {
 	to := m.url() + "/raw"

@@ -12,6 +12,7 @@ type System struct {
 	Lag      Lag
 	Fetched  Fetched
 	Places   Places
+	Heal     Heal // what died, and having it again
 	Storage  Storage
 	Rotation Rotation
 	Settings []SettingRow

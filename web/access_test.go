@@ -109,6 +109,9 @@ func matrix() []entry {
 		{`"/admin/inbox/:seq"`, "GET", "/admin/inbox/77", nil, [4]int{led, no, no, found}, "/login?next=%2Fadmin%2Finbox%2F77"},
 		{`"/admin/inbox/:seq/raw"`, "GET", "/admin/inbox/1/raw", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Finbox%2F1%2Fraw"},
 		{`"/admin/inbox/:seq/again"`, "POST", "/admin/inbox/1/again", url.Values{}, [4]int{401, no, no, led}, ""},
+		{`"/admin/inbox/:seq/resend"`, "POST", "/admin/inbox/1/resend", nil, [4]int{401, no, no, 409}, ""}, // no API key is set
+		{`"/files/:id/again"`, "POST", "/files/1/again", nil, [4]int{401, no, found, found}, ""},
+		{"healPath", "POST", "/admin/system/heal", url.Values{"ask": {"all"}}, [4]int{401, no, no, 409}, ""}, // no API key is set
 		{`"/admin/inbox/again"`, "POST", "/admin/inbox/again", url.Values{"status": {"lost"}}, [4]int{401, no, no, 422}, ""},
 		{`"/files/:id/spreadsheet"`, "GET", "/files/1/spreadsheet", nil, signed(led, found), "/login?next=%2Ffiles%2F1%2Fspreadsheet"},
 		{"systemPath", "GET", "/admin/system", nil, [4]int{led, no, no, in}, "/login?next=%2Fadmin%2Fsystem"},

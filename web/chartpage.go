@@ -88,6 +88,7 @@ func (s *Server) fileRow(d db.Download) views.FileRow {
 	if d.ClaimedType != "" && d.SniffedType != "" && d.ClaimedType != d.SniffedType && d.State == db.FetchStored && !alike(d.ClaimedType, d.SniffedType) {
 		row.Mismatch = "sent as " + d.ClaimedType
 	}
+	s.fileAgain(&row, d)
 	return row
 }
 

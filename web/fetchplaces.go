@@ -71,8 +71,8 @@ func (s *Server) ahead() (out []string) {
 	f := s.archive.Forecast()
 	if f.Lost > 0 {
 		out = append(out, fmt.Sprintf("%s will die before %s turn, the first at %s: %s wait and about %.0f are fetched a second. "+
-			"Raise the numbers below if the line and the disk of this computer have room, and put off other bulk downloads. Metriport can send what died again for 30 days.",
-			views.Counted(f.Lost, "link"), its(f.Lost), s.clock().At(f.First).Short(), views.Count(f.Waiting), f.Rate))
+			"Raise the numbers below if the line and the disk of this computer have room, and put off other bulk downloads. %s",
+			views.Counted(f.Lost, "link"), its(f.Lost), s.clock().At(f.First).Short(), views.Count(f.Waiting), f.Rate, s.healing()))
 	}
 	for i, h := range f.Silent {
 		if i == mostLossReasons {
@@ -83,6 +83,18 @@ func (s *Server) ahead() (out []string) {
 			h.Host, views.Long(max(s.cfg.Now().Sub(h.Since), 0)), h.Reason, waits(h.Waiting), s.clock().At(h.First).Short()))
 	}
 	return out
+}
+
+// healing is what becomes of links that die all the same.
+func (s *Server) healing() string {
+	switch {
+	case s.healer == nil:
+		return "Metriport can send what died again for 30 days: press Retry for its message in Metriport’s dashboard, or set CAREBELL_METRIPORT_API_KEY, and Carebell asks for it."
+	case s.healer.Auto():
+		return "What dies is sent again: Carebell asks Metriport for it by itself, for 30 days."
+	default:
+		return "What dies can be had again for 30 days: press “Have what died sent again” below, or let Carebell ask by itself."
+	}
 }
 
 func its(n int) string {

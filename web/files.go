@@ -179,10 +179,16 @@ func fileName(d db.Download) string {
 func (s *Server) fetchState(d db.Download) string {
 	switch d.State {
 	case db.FetchStored:
+		if d.Again {
+			return "fetched again on " + s.clock().At(d.EndedAt).DayMonth()
+		}
 		return "stored"
 	case db.FetchQueued:
 		if d.Reason != "" {
 			return "waiting to try again: " + d.Reason
+		}
+		if d.Again {
+			return "sent again, waiting to be fetched"
 		}
 		if s.archive.HostDown(d.Host) {
 			return "waiting until its origin answers"

@@ -111,6 +111,9 @@ func (s *Server) messageState(ctx context.Context, v db.Snapshot, seq int64) (p 
 		p.Became = append(p.Became, s.became(b))
 	}
 	p.BecameMore = len(became) == mostBecame
+	if err := s.messageAgain(ctx, v, seq, &p); err != nil {
+		return p, err
+	}
 	last, err := v.LastReprocess(ctx, seq)
 	if last.ID != 0 {
 		job := s.job(last)

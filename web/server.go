@@ -48,6 +48,7 @@ type Server struct {
 	summaries *chart.HealthKeeper
 	refusals  *intake.Refusals
 	checker   *completeness.Checker // nil without an API key
+	healer    *completeness.Healer  // nil without an API key
 	overview  overview
 	senders   map[string]map[netip.Addr]time.Time // as they are written down, by setting; of one goroutine
 	noFiles   atomic.Bool                         // no file can be made in the folder of downloads
@@ -82,6 +83,9 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 			self = cfg.PublicURL.JoinPath(intake.Path).String()
 		}
 		s.checker = completeness.New(d, api, self, cfg.Now, cfg.Log, s.hub.Wake)
+		if s.healer, err = s.newHealer(ctx, api); err != nil {
+			return nil, err
+		}
 	}
 	places, err := loadPlaces(ctx, d)
 	if err != nil {
@@ -218,6 +222,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.keepSenders(work) })
 	if s.checker != nil {
 		g.Go(func() error { return s.checker.Run(work) })
+		g.Go(func() error { return s.healer.Run(work) })
 	}
 	served := make(chan error, 2)
 	go func() { served <- s.app.Listener(s.listener) }()

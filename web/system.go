@@ -99,6 +99,9 @@ func (s *Server) systemState(ctx context.Context, v db.Snapshot, l views.Live) (
 		return p, err
 	}
 	p.Storage = s.storage(st, sums, days)
+	if p.Heal, err = s.healState(ctx, v); err != nil {
+		return p, err
+	}
 	p.Version = version(st)
 	return p, nil
 }

@@ -304,6 +304,10 @@ func (e unwritableError) Unwrap() error { return e.error }
 // written alone, one that cannot be is marked failed and costs no other; else the error is an [unwritableError].
 func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, alone bool) (a applied, err error) {
 	tx.Visible() // at least "last event from Metriport" has moved
+	again, err := repeatsAmong(ctx, tx, messages)
+	if err != nil {
+		return a, err
+	}
 	for len(messages) > 0 && (a.messages == 0 || !tx.Pressed()) {
 		n := together(messages)
 		if alone {
@@ -312,10 +316,10 @@ func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, al
 		part := messages[:n]
 		messages = messages[n:]
 		if !alone {
-			if err := attempt(func() error { return write(ctx, tx, part) }); err != nil {
+			if err := attempt(func() error { return again.write(ctx, tx, part) }); err != nil {
 				return a, unwritableError{err}
 			}
-		} else if err := tx.Savepoint(ctx, func() error { return write(ctx, tx, part) }); err != nil {
+		} else if err := tx.Savepoint(ctx, func() error { return again.write(ctx, tx, part) }); err != nil {
 			if errors.Is(err, db.ErrTakenBack) || p.db.BrokenBy() != nil {
 				return a, err
 			}
@@ -335,7 +339,7 @@ func (p *Projector) apply(ctx context.Context, tx *db.Tx, messages []reading, al
 		}
 		a.messages += n
 	}
-	return a, nil
+	return a, again.done(ctx, tx)
 }
 
 // mostTogether is how many messages are written by the same statements: about half of a turn. More would gain little.

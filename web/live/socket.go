@@ -72,10 +72,10 @@ type watcher struct {
 
 	mu      sync.Mutex
 	due     due
-	writing bool  // a goroutine is; it sees to all of the above before it ends
-	sending bool  // it waits for the network
-	counted bool  // the hub waits for it to have taken what is drawn
-	gone    bool  // nothing is written any more
+	writing bool // a goroutine is; it sees to all of the above before it ends
+	sending bool // it waits for the network
+	counted bool // the hub waits for it to have taken what is drawn
+	gone    bool // nothing is written any more
 	writer  sync.WaitGroup
 	pingAt  time.Time
 	beatAt  time.Time

@@ -321,6 +321,20 @@ func (c *Client) Retry(ctx context.Context) error {
 	return err
 }
 
+// RetryOne asks the sender to give one message again, as a new delivery with an id and links of its own, and returns the
+// answer, which should be the very body of that. It is asked once: an answer that is lost may have been a yes.
+func (c *Client) RetryOne(ctx context.Context, id string) ([]byte, error) {
+	return c.ask(ctx, http.MethodPost, "/request/"+url.PathEscape(id)+"/retry", nil)
+}
+
+// Later says whether a failure may pass by itself, and after how long the API wants to be asked again; 0 where it does not
+// say.
+func Later(err error) (after time.Duration, ok bool) {
+	var later laterError
+	ok = errors.As(err, &later)
+	return later.after, ok
+}
+
 // get asks, and asks again where the API says "later".
 func (c *Client) get(ctx context.Context, path string, q url.Values) ([]byte, error) {
 	for try := 1; ; try++ {
@@ -420,10 +434,24 @@ func (c *Client) once(ctx context.Context, method, path string, q url.Values) ([
 	}
 	failure := APIError{Status: resp.StatusCode, Detail: c.detail(body)}
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= http.StatusInternalServerError {
-		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-		return nil, laterError{failure, time.Duration(max(seconds, 0)) * time.Second}
+		return nil, laterError{failure, retryAfter(resp.Header)}
 	}
 	return nil, failure
+}
+
+// retryAfter is how long an answer asks to wait, in seconds or until a date that counts from the answer's own (RFC 9110,
+// 10.2.3); 0 where it does not.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return time.Duration(min(max(seconds, 0), 24*3600)) * time.Second
+	}
+	until, err := http.ParseTime(text)
+	now, errNow := http.ParseTime(h.Get("Date"))
+	if err != nil || errNow != nil {
+		return 0
+	}
+	return min(max(until.Sub(now), 0), 24*time.Hour)
 }
 
 // errUnreached says why there was no answer, without the address around it.

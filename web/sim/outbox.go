@@ -42,6 +42,7 @@ type delivery struct {
 type outbox struct {
 	now     func() time.Time
 	repeat  func(Message) Message
+	again   func(Message) Message
 	retries sync.WaitGroup
 
 	mu     sync.Mutex
@@ -77,6 +78,9 @@ func (o *outbox) add(m Message) *delivery {
 	defer o.mu.Unlock()
 	d := &delivery{Message: m, status: metriport.DeliveryProcessing}
 	o.sent = append(o.sent, d)
+	if old := len(o.sent) - 1 - maxHeld; old >= 0 && o.sent[old].status == metriport.DeliverySuccess {
+		o.sent[old].Body = nil // what it leads to is forgotten too
+	}
 	return d
 }
 
@@ -108,9 +112,25 @@ func (o *outbox) settle(d *delivery, status int, took time.Duration, failure err
 			d.detail = "timeout of 5000ms exceeded"
 		}
 		o.broken = d.detail
-	} else {
-		d.Body = nil // needed no more
 	}
+}
+
+// retryOne makes one delivery again as a new one, begins to send it, and returns its body; ok is false where the list does
+// not have it any more.
+func (o *outbox) retryOne(id string) (body []byte, ok bool) {
+	o.mu.Lock()
+	oldest := o.now().Add(-listedFor)
+	at := slices.IndexFunc(o.sent, func(d *delivery) bool { return d.ID == id && d.Body != nil && !d.At.Before(oldest) })
+	if at < 0 {
+		o.mu.Unlock()
+		return nil, false
+	}
+	m := o.sent[at].Message
+	o.mu.Unlock()
+	m = o.again(m)
+	d := o.add(m)
+	o.retries.Go(func() { _, _, _ = o.deliver(context.Background(), d, m.Body) }) // how it ended is on the list
+	return m.Body, true
 }
 
 // retry takes the failed ones and sends them again, oldest first. It returns at once.
@@ -197,6 +217,14 @@ func (o *outbox) api(mux *http.ServeMux, prefix string) {
 	mux.HandleFunc("POST "+prefix+"/settings/webhook/retry", keyed(func(w http.ResponseWriter, _ *http.Request) {
 		o.retry()
 		_, _ = w.Write([]byte("OK"))
+	}))
+	mux.HandleFunc("POST "+prefix+"/settings/webhook/request/{id}/retry", keyed(func(w http.ResponseWriter, r *http.Request) {
+		body, ok := o.retryOne(r.PathValue("id"))
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			body = encode(of("status", http.StatusNotFound, "title", "NotFoundError", "detail", "Webhook request not found"))
+		}
+		_, _ = w.Write(body)
 	}))
 }
 

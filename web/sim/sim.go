@@ -59,7 +59,7 @@ type Sim struct {
 // New returns a simulation at the beginning of its story.
 func New(o Options) *Sim {
 	s := &Sim{clock: o.Now, store: newStore(o), people: population(), r: seeded(o.Seed, 1), lastly: map[metriport.Type]int{}, files: map[string][]adtFile{}, networks: map[string]story{}}
-	s.outbox = &outbox{now: s.now, repeat: s.Repeat}
+	s.outbox = &outbox{now: s.now, repeat: s.Repeat, again: s.Again}
 	return s
 }
 
@@ -188,5 +188,39 @@ func (s *Sim) Repeat(m Message) Message {
 		body[i].value = meta.without("data")
 	}
 	m.Body = encode(body)
+	return m
+}
+
+// Again returns m as the sender's retry of one message makes it: the same payload sent now, with a messageId of its own and
+// with URLs that are signed anew. A body that is not a JSON object with a meta is returned as it is.
+func (s *Sim) Again(m Message) Message {
+	body, ok := readObject(m.Body)
+	if !ok {
+		return m
+	}
+	s.mu.Lock()
+	m.At = s.now()
+	m.ID = uuid7(s.r, m.At)
+	s.mu.Unlock()
+	for i := range body {
+		if body[i].name != "meta" {
+			continue
+		}
+		raw, _ := body[i].value.(jsonRaw)
+		meta, ok := readObject(raw)
+		if !ok {
+			return m
+		}
+		for k := range meta {
+			switch meta[k].name {
+			case "messageId":
+				meta[k].value = m.ID
+			case "when":
+				meta[k].value = m.At
+			}
+		}
+		body[i].value = meta
+	}
+	m.Body = s.store.resign(encode(body))
 	return m
 }

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,8 +22,8 @@ import (
 const (
 	threeMinutes = 3 * time.Minute
 	tenMinutes   = 10 * time.Minute
-	freshLife    = time.Minute // of the URLs that the document endpoint hands out
-	keptBeyond   = time.Hour
+	freshLife    = time.Minute   // of the URLs that the document endpoint hands out
+	keptBeyond   = 4 * time.Hour // a message can be had again with fresh URLs; the sender keeps its files for longer
 	maxHeld      = 20_000
 )
 
@@ -107,6 +108,24 @@ func (s *store) linkSince(at time.Time, id, name string, life time.Duration) str
 	return s.base + "/objects/" + id + "/" + url.PathEscape(name) + "?" + q.Encode()
 }
 
+// resign gives every URL of an object in a body a signature of now, for as long as the first one lived.
+func (s *store) resign(body []byte) []byte {
+	signed := regexp.MustCompile(regexp.QuoteMeta(s.base) + `/objects/([^/"?]+)/([^/"?]+)\?[^"]*`)
+	return signed.ReplaceAllFunc(body, func(link []byte) []byte {
+		part := signed.FindSubmatch(link)
+		u, err := url.Parse(string(link))
+		name, err2 := url.PathUnescape(string(part[2]))
+		if err != nil || err2 != nil {
+			return link
+		}
+		life := tenMinutes
+		if seconds, err := strconv.Atoi(u.Query().Get("X-Amz-Expires")); err == nil && time.Duration(seconds)*time.Second <= threeMinutes {
+			life = threeMinutes
+		}
+		return []byte(s.link(string(part[1]), name, life))
+	})
+}
+
 // downloadURL is the sender's endpoint that gives a fresh URL to whoever has an API key.
 func (s *store) downloadURL(id, name string) string {
 	return s.base + "/medical/v1/document/download-url?fileName=" + url.QueryEscape(id+"/"+name)
@@ -153,6 +172,9 @@ func (s *store) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := h.bytes()
+	if from.Sub(h.since) > time.Minute && strings.Contains(h.mime, "json") {
+		body = s.resign(body) // a message that is given again has its file written anew, with the links in it
+	}
 	sum := sha256.Sum256(body)
 	w.Header().Set("Content-Type", h.mime)
 	w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
