@@ -153,6 +153,9 @@ func dsn(path string, more ...string) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(abs)}).EscapedPath() + "?" + strings.Join(q, "&")
 }
 
+// SQLiteVersion is the version of SQLite in this build.
+func SQLiteVersion() string { return sqlite3.SQLITE_VERSION }
+
 func (d *DB) check(ctx context.Context, path string) error {
 	var version string
 	if err := d.write.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {

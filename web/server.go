@@ -123,6 +123,9 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 // Auth returns the service that knows who is who.
 func (s *Server) Auth() *auth.Service { return s.auth }
 
+// Receiver takes signed deliveries of this process, for `carebell bench fill`; those that come over HTTP go the same way.
+func (s *Server) Receiver() *intake.Receiver { return s.receiver() }
+
 // Listen takes the addresses. It is apart from Run so that the ports are known before anything is served. The error is
 // one sentence that says what to do.
 func (s *Server) Listen(ctx context.Context) (err error) {
