@@ -203,6 +203,10 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.summaries.Run(work) })
 	g.Go(func() error { return s.refusals.Run(work, s.db, s.cfg.Log) })
 	g.Go(func() error { return s.pulse(work) })
+	g.Go(func() error {
+		s.db.KeepOptimized(work, func(err error) { s.cfg.Log.Error("SQLite could not look at how the rows are spread", "error", err) })
+		return nil
+	})
 	if s.checker != nil {
 		g.Go(func() error { return s.checker.Run(work) })
 	}
