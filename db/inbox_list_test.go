@@ -25,8 +25,8 @@ func TestBoundedInboxSearchesGiveEveryMessageOnce(t *testing.T) {
 		if i%4 == 0 {
 			m.request = fmt.Sprintf("req-%d-%d", i%8, i)
 		}
-		if i > 300 { // the clock was five hours ahead
-			m.at = m.at.Add(-5 * time.Hour)
+		if i > 300 { // the clock had been some hours ahead
+			m.at = m.at.Add(-5*time.Hour - 30*time.Minute)
 		}
 		if i%13 == 0 {
 			m.status = StatusFailed
@@ -49,9 +49,9 @@ func TestBoundedInboxSearchesGiveEveryMessageOnce(t *testing.T) {
 	})
 	admits := func(m message) bool { return m.kind == "patient.admit" }
 	days := func(m message) bool {
-		return !m.at.Before(noon.Add(280*time.Hour)) && m.at.Before(noon.Add(304*time.Hour))
+		return !m.at.Before(noon.Add(297*time.Hour + 15*time.Minute)) && m.at.Before(noon.Add(320*time.Hour))
 	}
-	between := InboxSearch{From: noon.Add(280 * time.Hour), To: noon.Add(304 * time.Hour)}
+	between := InboxSearch{From: noon.Add(297*time.Hour + 15*time.Minute), To: noon.Add(320 * time.Hour)}
 	with := func(f InboxSearch, text string, types ...string) InboxSearch {
 		f.Text, f.TextTypes = text, types
 		return f
