@@ -49,7 +49,7 @@ func TestBoundedInboxSearchesGiveEveryMessageOnce(t *testing.T) {
 	})
 	admits := func(m message) bool { return m.kind == "patient.admit" }
 	days := func(m message) bool {
-		return !m.at.Before(noon.Add(297*time.Hour + 15*time.Minute)) && m.at.Before(noon.Add(320*time.Hour))
+		return !m.at.Before(noon.Add(297*time.Hour+15*time.Minute)) && m.at.Before(noon.Add(320*time.Hour))
 	}
 	between := InboxSearch{From: noon.Add(297*time.Hour + 15*time.Minute), To: noon.Add(320 * time.Hour)}
 	with := func(f InboxSearch, text string, types ...string) InboxSearch {
