@@ -49,7 +49,7 @@ const (
 	marksAtOnce  = 256
 
 	// What one takes on the disk, with room to spare.
-	bytesPerEvent  = 5 << 10
+	bytesPerEvent  = 3 << 10
 	bytesPerRecord = 40 << 10
 	bytesLeftOver  = 1 << 30
 )

@@ -394,7 +394,7 @@ func (k samples) pages() (out []page) {
 	add(false, "a proofing", thing(identityList+"/%d", k.proofing))
 	add(false, "preview of a record", thing("/files/%d/preview", k.record))
 	search(false, "search for", "/search")
-	search(true, "search for, as admin:", "/search")
+	search(true, "search as admin for", "/search")
 	const inbox = "/admin/inbox"
 	add(true, "inbox", inbox)
 	for _, status := range db.Statuses {
@@ -411,15 +411,15 @@ func (k samples) pages() (out []page) {
 	add(true, "inbox of a day", inbox, "from", day(60), "to", day(60))
 	add(true, "inbox since months", inbox, "from", day(150))
 	add(true, "inbox until months ago", inbox, "to", day(100))
-	add(true, "inbox of a month, a rare type", inbox, "from", day(90), "to", day(60), "type", "ias.identity.verified")
-	add(true, "inbox of a month, failed", inbox, "from", day(90), "to", day(60), "status", "failed")
-	add(true, "inbox of a month, text of many", inbox, "from", day(90), "to", day(60), "q", many)
+	add(true, "inbox of a month and a rare type", inbox, "from", day(90), "to", day(60), "type", "ias.identity.verified")
+	add(true, "inbox of a month and failed", inbox, "from", day(90), "to", day(60), "status", "failed")
+	add(true, "inbox of a month and text of many", inbox, "from", day(90), "to", day(60), "q", many)
 	add(true, "inbox of a patient", inbox, "patient", k.busy)
-	add(true, "inbox of a patient, a month", inbox, "patient", k.busy, "from", day(90), "to", day(60))
+	add(true, "inbox of a patient and a month", inbox, "patient", k.busy, "from", day(90), "to", day(60))
 	add(true, "a webhook", thing(inbox+"/%d", k.seq))
 	add(true, "refused", inbox+"/refused")
 	add(true, "system", "/admin/system")
-	add(true, "completeness", "/admin/completeness")
+	add(true, "completeness", "/admin/system/completeness")
 	return out
 }
 

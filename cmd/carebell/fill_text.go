@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/url"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +18,7 @@ type text []piece
 // piece is a part of a text: words that stay, or something that is put in anew each time.
 type piece struct {
 	kind   pieceKind
-	words  []byte // as they stood
+	words  []byte // that stay
 	hi, lo uint64 // of an id
 	at     int64  // of a time, milliseconds UTC
 	layout string // of a time
@@ -55,72 +53,92 @@ type whose struct {
 
 var timeForms = []string{"2006-01-02T15:04:05.000Z", "2006-01-02T15:04:05Z"}
 
-const (
-	uuidPattern = `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
-	timePattern = `\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{3})?Z`
-)
-
 // cutText finds what differs in a text of a journey. links are those of its message, in order.
 func cutText(content []byte, j sim.Journey, messageID string, links []string) text {
 	p := j.Person
-	words := []struct {
+	type word struct {
 		kind pieceKind
 		word string
-	}{
+	}
+	var words [256][]word // by their first byte
+	for _, w := range []word{
 		{externalOf, strconv.Quote(p.ExternalID)}, {givenOf, p.Given}, {familyOf, p.Family}, {birthDay, p.Born}, {birthDigits, strings.ReplaceAll(p.Born, "-", "")},
 		{genderOf, strconv.Quote(p.Sex)},
-	}
-	var patterns []string
-	for _, l := range links {
-		patterns = append(patterns, regexp.QuoteMeta(l))
-	}
-	patterns = append(patterns, uuidPattern, timePattern)
-	for _, w := range words {
+	} {
 		if len(w.word) > 2 {
-			patterns = append(patterns, regexp.QuoteMeta(w.word))
+			words[w.word[0]] = append(words[w.word[0]], w)
 		}
 	}
-	var out text
-	last := 0
-	for _, at := range regexp.MustCompile(strings.Join(patterns, "|")).FindAllIndex(content, -1) {
-		found := string(content[at[0]:at[1]])
-		next := piece{words: content[at[0]:at[1]]}
-		if i := slices.Index(links, found); i >= 0 {
-			next.kind, next.link = linkTo, i
-		} else if hi, lo, ok := readUUID(found); ok {
-			switch next.kind, next.hi, next.lo = otherUUID, hi, lo; found {
-			case j.PatientID:
-				next.kind = patientUUID
-			case messageID:
-				next.kind = messageUUID
-			}
-		} else if i := slices.IndexFunc(words, func(w struct {
-			kind pieceKind
-			word string
-		}) bool {
-			return w.word == found
-		}); i >= 0 {
-			next.kind = words[i].kind
-		} else {
-			for _, form := range timeForms {
-				if t, err := time.Parse(form, found); err == nil && len(found) == len(form) {
-					if next.kind, next.at, next.layout = instantOf, t.UnixMilli(), form; t.Equal(t.Truncate(24 * time.Hour)) {
-						next.kind = dayOf
-					}
+	// next is what stands at a place, if it differs.
+	next := func(rest string) (found piece, length int) {
+		if rest[0] == 'h' {
+			for i, l := range links {
+				if strings.HasPrefix(rest, l) {
+					return piece{kind: linkTo, link: i}, len(l)
 				}
 			}
 		}
-		out = append(out, piece{words: content[last:at[0]]}, next)
-		last = at[1]
+		if hi, lo, ok := readUUID(rest); ok {
+			found = piece{kind: otherUUID, hi: hi, lo: lo}
+			switch rest[:36] {
+			case j.PatientID:
+				found.kind = patientUUID
+			case messageID:
+				found.kind = messageUUID
+			}
+			return found, 36
+		}
+		if at, form, ok := readTime(rest); ok {
+			found = piece{kind: instantOf, at: at.UnixMilli(), layout: form}
+			if at.Equal(at.Truncate(24 * time.Hour)) {
+				found.kind = dayOf
+			}
+			return found, len(form)
+		}
+		for _, w := range words[rest[0]] {
+			if strings.HasPrefix(rest, w.word) {
+				return piece{kind: w.kind}, len(w.word)
+			}
+		}
+		return found, 0
+	}
+	var out text
+	last := 0
+	all := string(content)
+	for i := 0; i < len(all); {
+		found, n := next(all[i:])
+		if n == 0 {
+			i++
+			continue
+		}
+		out = append(out, piece{words: content[last:i]}, found)
+		i += n
+		last = i
 	}
 	return append(out, piece{words: content[last:]})
 }
 
+// readTime reads the instant that s begins with.
+func readTime(s string) (at time.Time, form string, ok bool) {
+	if len(s) < 20 || s[4] != '-' || s[10] != 'T' || s[13] != ':' {
+		return at, "", false
+	}
+	for _, form := range timeForms {
+		if len(s) >= len(form) && s[len(form)-1] == 'Z' {
+			if at, err := time.Parse(form, s[:len(form)]); err == nil {
+				return at, form, true
+			}
+		}
+	}
+	return at, "", false
+}
+
+// readUUID reads the id that s begins with.
 func readUUID(s string) (hi, lo uint64, ok bool) {
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' {
+	if len(s) < 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return 0, 0, false
 	}
-	digits := strings.ReplaceAll(s, "-", "")
+	digits := s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:36]
 	hi, err := strconv.ParseUint(digits[:16], 16, 64)
 	lo, err2 := strconv.ParseUint(digits[16:], 16, 64)
 	return hi, lo, err == nil && err2 == nil
