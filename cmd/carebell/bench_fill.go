@@ -228,7 +228,7 @@ func (f *filling) all(ctx context.Context, origin string, sender *sim.Sim) error
 	if err != nil {
 		return err
 	}
-	if err := f.addPeople(ctx, h.Head == 0); err != nil {
+	if err := f.addPeople(ctx); err != nil {
 		return err
 	}
 	if h.Head > 0 {
@@ -254,21 +254,19 @@ func (f *filling) all(ctx context.Context, origin string, sender *sim.Sim) error
 	return f.tell(ctx, int64(f.plan.Events)-h.Head, took)
 }
 
-func (f *filling) addPeople(ctx context.Context, first bool) error {
+func (f *filling) addPeople(ctx context.Context) error {
 	for _, email := range fillPeople {
-		if first {
+		id, err := f.person(ctx, email)
+		if errors.Is(err, sql.ErrNoRows) {
 			if err := f.srv.Auth().AddUser(ctx, email, db.Coordinator, benchPassword); err != nil {
 				return err
 			}
+			id, err = f.person(ctx, email)
 		}
-		err := f.db.Read(ctx, func(v db.Snapshot) error {
-			u, err := v.UserByEmail(ctx, email)
-			f.people = append(f.people, u.ID)
-			return err
-		})
 		if err != nil {
 			return err
 		}
+		f.people = append(f.people, id)
 	}
 	return f.db.Read(ctx, func(v db.Snapshot) error {
 		var last int64
@@ -278,12 +276,24 @@ func (f *filling) addPeople(ctx context.Context, first bool) error {
 	})
 }
 
+func (f *filling) person(ctx context.Context, email string) (id int64, err error) {
+	err = f.db.Read(ctx, func(v db.Snapshot) error {
+		u, err := v.UserByEmail(ctx, email)
+		id = u.ID
+		return err
+	})
+	return id, err
+}
+
 // deliver delivers what is not there, signed, as the receiver takes it.
 func (f *filling) deliver(ctx context.Context, origin string, there int64) error {
 	receiver := f.srv.Receiver()
 	tell := f.plan.teller()
 	var mu sync.Mutex
 	skip := max(there-fillWindow, 0)
+	if there >= int64(f.plan.Events) {
+		skip = int64(f.plan.Events)
+	}
 	for range skip {
 		if m, ok := tell.next(); ok {
 			f.clock.Store(m.sent)
