@@ -32,7 +32,7 @@ func TestBoundedSearchesGiveEveryRowOnce(t *testing.T) {
 				return err
 			}
 			if i%50 == 0 {
-				if err := tx.MarkNotification(t.Context(), n.ID, 1, Done); err != nil {
+				if err := tx.MarkNotification(t.Context(), n.ID, 1, Done, Mark{}.Version()); err != nil {
 					return err
 				}
 			}

@@ -76,6 +76,14 @@ type Mark struct {
 	SeenBy, DoneBy string // email; "" = nobody
 }
 
+// Version tells one mark of a notification from any other: who wants to change it sends back the one they saw.
+func (m Mark) Version() string {
+	return fmt.Sprintf("%d.%d", millis(m.SeenAt).Int64, millis(m.DoneAt).Int64)
+}
+
+// DoneAtOnce says whether a notification was done without having been seen first.
+func (m Mark) DoneAtOnce() bool { return !m.DoneAt.IsZero() && m.DoneAt.Equal(m.SeenAt) }
+
 // AddNotification puts a notification into the chart and numbers the change. One that is there already, because its
 // message is read again, is brought up to date.
 func (tx *Tx) AddNotification(ctx context.Context, n Notification) error {
@@ -194,14 +202,29 @@ func (tx *Tx) CountDeliveries(ctx context.Context, inboxSeq int64) error {
 	return tx.changedItem(ctx, TopicInbox, inboxSeq, "")
 }
 
-// MarkNotification sets the state of a notification for person userID: Seen, Done, or New to take both back. It returns
-// sql.ErrNoRows where there is no such notification. What somebody else did first stays as they did it.
-func (tx *Tx) MarkNotification(ctx context.Context, id, userID int64, to State) error {
-	var patient string
-	if err := tx.row(ctx, `SELECT patient_id FROM notification WHERE id = ?`, id).Scan(&patient); err != nil {
+// MarkNotification sets the state of a notification for person userID: Seen, Done, or New to take both back. known is the
+// [Mark.Version] that they saw. Where somebody changed it meanwhile nothing is changed, and the error is a [TakenError]
+// unless it is in that state by now. It returns sql.ErrNoRows where there is no such notification.
+func (tx *Tx) MarkNotification(ctx context.Context, id, userID int64, to State, known string) error {
+	var patient, by string
+	var now State
+	var seen, done sql.NullInt64
+	err := tx.row(ctx, `SELECT n.patient_id, n.state, m.seen_at, m.done_at, coalesce(u.email, '')
+		FROM notification n LEFT JOIN notification_mark m ON m.notification_id = n.id LEFT JOIN user u ON u.id = coalesce(m.done_by, m.seen_by)
+		WHERE n.id = ?`, id).Scan(&patient, &now, &seen, &done, &by)
+	if err != nil {
 		return err
 	}
-	var err error
+	if (Mark{SeenAt: instant(seen), DoneAt: instant(done)}).Version() != known {
+		if now == to {
+			return nil
+		}
+		at := seen
+		if done.Valid {
+			at = done
+		}
+		return TakenError{By: by, At: instant(at)}
+	}
 	switch to {
 	case New:
 		_, err = tx.exec(ctx, `DELETE FROM notification_mark WHERE notification_id = ?`, id)

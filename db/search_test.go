@@ -235,6 +235,7 @@ func TestMarksAreWhoseTheyAre(t *testing.T) {
 		}
 		return tx.AddNotification(t.Context(), Notification{ID: 1024, InboxSeq: 1, Kind: care.Admit, PatientID: "p", ReceivedAt: noon, Moves: []care.Move{}})
 	})
+	known := Mark{}.Version()
 	for i, step := range []struct {
 		user int64
 		to   State
@@ -243,13 +244,14 @@ func TestMarksAreWhoseTheyAre(t *testing.T) {
 		{1, Seen, "1 a@clinic.example -"}, {2, Seen, "1 a@clinic.example -"}, {2, Done, "2 a@clinic.example b@clinic.example"}, {1, Done, "2 a@clinic.example b@clinic.example"},
 		{1, Seen, "1 a@clinic.example -"}, {1, New, "0 - -"}, {2, Done, "2 b@clinic.example b@clinic.example"},
 	} {
-		d.mustWrite(t, func(tx *Tx) error { return tx.MarkNotification(t.Context(), 1024, step.user, step.to) })
+		d.mustWrite(t, func(tx *Tx) error { return tx.MarkNotification(t.Context(), 1024, step.user, step.to, known) })
 		if err := d.Read(t.Context(), func(s Snapshot) error {
 			list, err := s.Notifications(t.Context(), NotificationFilter{Limit: 1})
 			if err != nil {
 				return err
 			}
 			n := list[0]
+			known = n.Mark.Version()
 			dash := func(s string) string { return map[bool]string{true: "-", false: s}[s == ""] }
 			if got := fmt.Sprint(int(n.State), " ", dash(n.Mark.SeenBy), " ", dash(n.Mark.DoneBy)); got != step.want {
 				t.Errorf("step %d: %s, want %s", i, got, step.want)

@@ -4,6 +4,81 @@
   const $ = (selector, from = document) => from.querySelector(selector);
   const longestList = 300; // rows; a feed that grows all day is cut at its end
 
+  // ---- the hand over a list ---------------------------------------------------------------------------------------
+  // While a pointer is over the list, a finger on it or a key at work in it, its rows hold still. A pointer that rests for
+  // long is nobody's hand any more.
+  const restsAfter = 60000; // ms
+  const pressAfter = 600; // ms: a press so soon after rows moved, or after another press, was meant for something else
+  let pointer = null; // where it is, and since when
+  let finger = false;
+  let byKeys = false; // the last thing done was done by a key
+  let movedAt = -Infinity;
+  let pressed = { at: -Infinity, row: null };
+  const rowsMoved = () => { movedAt = performance.now(); };
+
+  const pointed = () => pointer && performance.now() - pointer.at < restsAfter && document.elementFromPoint(pointer.x, pointer.y);
+  const inHand = () => Boolean(list()) && (finger || list().contains(pointed() || null));
+
+  document.addEventListener("pointermove", (e) => {
+    if (e.pointerType === "touch") return;
+    const was = inHand();
+    pointer = { x: e.clientX, y: e.clientY, at: performance.now() };
+    if (was && !inHand()) releaseWhenFree();
+  }, { passive: true });
+  document.documentElement.addEventListener("pointerleave", () => { pointer = null; });
+  document.addEventListener("touchstart", (e) => {
+    clearTimeout(lifting);
+    finger = Boolean(list()?.contains(e.target));
+  }, { passive: true });
+  // A finger that was lifted may come again at once, and until then the page may go on scrolling.
+  const fingerAgain = 1500; // ms
+  let lifting;
+  for (const lifted of ["touchend", "touchcancel"]) {
+    document.addEventListener(lifted, () => {
+      clearTimeout(lifting);
+      lifting = setTimeout(() => { finger = false; releaseWhenFree(); }, fingerAgain);
+    }, { passive: true });
+  }
+  document.addEventListener("keydown", () => { byKeys = true; }, true);
+  document.addEventListener("pointerdown", () => { byKeys = false; }, true);
+
+  // A press that comes at once after rows moved was meant for the row that was there before; one that comes at once after
+  // another is the second half of a double click. Neither is taken.
+  document.addEventListener("click", (e) => {
+    const on = e.detail > 0 && e.target.closest?.("[data-live-list] .row :is(a, button), [data-keys] button");
+    if (!on) return;
+    const now = performance.now();
+    const row = on.closest(".row, [data-keys]");
+    const moved = now - movedAt < pressAfter && list()?.contains(on);
+    const again = now - pressed.at < pressAfter && on.matches("button") && row.id === pressed.row;
+    if (moved || again) {
+      e.preventDefault();
+      e.stopImmediatePropagation();
+      if (moved && !again) say("The rows had just moved, so that click did nothing. Click again.");
+      return;
+    }
+    if (on.matches("button")) pressed = { at: now, row: row.id };
+  }, true);
+
+  // What changes above a row that somebody points at, or reads, does not push that row away: the page scrolls by as much.
+  let anchor = null;
+  function dropAnchor() {
+    const rowAt = (e) => e && list()?.contains(e) ? e.closest(".row") : null;
+    const row = rowAt(byKeys ? document.activeElement : null) ?? rowAt(pointed())
+      ?? (window.scrollY > 0 && list() ? rows(list()).find((r) => r.getBoundingClientRect().bottom > 0) : null);
+    anchor = row ? { row, top: row.getBoundingClientRect().top } : null;
+  }
+  function holdAnchor() {
+    if (anchor?.row.isConnected) {
+      const off = () => anchor.row.getBoundingClientRect().top - anchor.top;
+      if (Math.abs(off()) >= 1) window.scrollBy({ top: off(), behavior: "instant" });
+      if (Math.abs(off()) >= 1) rowsMoved(); // at the top of the page there is nothing to scroll by
+    }
+    anchor = null;
+  }
+  document.addEventListener("htmx:before:swap", dropAnchor);
+  document.addEventListener("htmx:after:swap", holdAnchor);
+
   // ---- rows that arrive -------------------------------------------------------------------------------------------
   // A row that is on the page is changed in place. A new one is put in by its time and number: at once where the reader
   // is at the top and not busy with the list, or where there is no pill to say that it waits; else when they ask for it.
@@ -17,8 +92,8 @@
   const rows = (of) => [...of.children].filter((e) => e.dataset.key);
   const at = (id, of) => [...of.children].find((e) => e.id === id);
   const waiting = () => held.length > 0 || heldList;
-  const busy = () => $("#new-rows") && (window.scrollY > 80 || $("dialog[open]") || document.hidden && waiting()
-    || list().contains(document.activeElement) || !window.getSelection().isCollapsed);
+  const busy = () => inHand() || $("#new-rows") && (window.scrollY > 80 || $("dialog[open]") || document.hidden && waiting()
+    || byKeys && list().contains(document.activeElement) || !window.getSelection().isCollapsed);
 
   // A row that is older than all there are comes by scrolling.
   const belongs = (item, into) => !at("older", into) || rows(into).some((r) => isAbove(item, r));
@@ -28,6 +103,7 @@
     for (const item of items.filter((i) => i.dataset.key)) {
       if (at(item.id, into)) continue;
       const before = rows(into).find((r) => isAbove(item, r)) ?? at("older", into) ?? null;
+      if (before) rowsMoved();
       into.insertBefore(item, before);
       item.classList.add("fresh");
       added.push(item);
@@ -44,9 +120,16 @@
     tidyDays(into);
   }
 
-  // A row that turns out to have happened at another time than it was put in by goes where it belongs.
+  // A row that turns out to have happened at another time than it was put in by goes where it belongs, as soon as nobody's
+  // hand is over the list.
+  let unsettled = [];
   function settle(row, before, items) {
     if ((row.dataset.at ?? before) === before || row.parentElement !== list()) return;
+    if (inHand()) {
+      unsettled.push({ row, before, items });
+      return;
+    }
+    rowsMoved();
     const focused = row.contains(document.activeElement) ? document.activeElement : null;
     const next = rows(list()).find((r) => r !== row && isAbove(row, r)) ?? at("older", list()) ?? null;
     list().insertBefore(row, next);
@@ -159,6 +242,7 @@
   }
 
   function replaceList(whole, morph) {
+    rowsMoved();
     const content = document.createDocumentFragment();
     content.append(...whole.childNodes);
     morph(list(), content, true);
@@ -226,9 +310,17 @@
     if (e.detail === 0) focusRow($(".row", list()));
     else $("#main").focus({ preventScroll: true });
   });
-  document.addEventListener("scrollend", () => {
-    if (waiting() && list() && !busy()) releaseHeld();
-  });
+
+  // What waits comes as soon as nobody reads the list or works in it.
+  function releaseWhenFree() {
+    if (!list() || busy()) return;
+    const late = unsettled.filter(({ row }) => row.isConnected);
+    unsettled = [];
+    for (const { row, before, items } of late) settle(row, before, items);
+    if (waiting()) releaseHeld();
+  }
+  for (const moved of ["scrollend", "visibilitychange"]) document.addEventListener(moved, releaseWhenFree);
+  setInterval(releaseWhenFree, 1000);
 
   let morphing;
   htmx.registerExtension("carebell", {
@@ -248,10 +340,23 @@
     }
   });
 
-  // The answer to a request is dropped where what was pushed meanwhile is as new.
+  // The answer to a request is dropped where what was pushed meanwhile is as new. Where the answer is newer, what was
+  // pushed before it and comes after it does not take its row back.
+  const answered = new Map(); // id of a row → the last change that its answer has
   document.addEventListener("htmx:before:swap", (e) => {
-    const seq = Number(e.detail.ctx?.response?.headers?.get?.("Carebell-Seq") ?? Infinity);
+    const seq = Number(e.detail.ctx?.response?.headers?.get?.("Carebell-Seq") ?? NaN);
+    const row = e.detail.ctx?.sourceElement?.closest?.(".row");
     if (seq <= Number($("#live-seq")?.dataset.seq ?? 0)) e.preventDefault();
+    else if (seq && row) answered.set(row.id, seq);
+  });
+  document.addEventListener("htmx:before:swap", (e) => {
+    const fragments = (e.detail.tasks ?? []).map((t) => t.fragment).filter(Boolean);
+    const pushed = fragments.map((f) => $("#live-seq", f)).find(Boolean);
+    if (!pushed) return;
+    for (const [id, seq] of answered) {
+      if (Number(pushed.dataset.seq) >= seq) answered.delete(id);
+      else for (const f of fragments) f.querySelector(`#${id}`)?.replaceWith(document.getElementById(id)?.cloneNode(true) ?? "");
+    }
   });
 
   document.addEventListener("htmx:after:swap", (e) => {

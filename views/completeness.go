@@ -124,12 +124,23 @@ func Count(n int) string {
 	return b.String()
 }
 
-// Counted is a number with its noun: "1 message", "2,000 messages".
+// Counted is a number with its noun: "1 message", "2,000 messages", "3 allergies", "2 new people".
 func Counted(n int, noun string) string {
+	return Count(n) + " " + Plural(n, noun)
+}
+
+// Plural is the noun for n things.
+func Plural(n int, noun string) string {
 	if n == 1 {
-		return "1 " + noun
+		return noun
 	}
-	return Count(n) + " " + noun + "s"
+	if before, ok := strings.CutSuffix(noun, "person"); ok {
+		return before + "people"
+	}
+	if before, ok := strings.CutSuffix(noun, "y"); ok {
+		return before + "ies"
+	}
+	return noun + "s"
 }
 
 func more(all, shown int) int { return max(all-shown, 0) }

@@ -69,6 +69,8 @@ type Row struct {
 	State      string // new, seen, done
 	By         string // who saw it or is done with it
 	ByAt       Time
+	Version    string // of the mark, sent back with the next one
+	Undo       string // the state before this one; "" = nothing to take back
 	CanMark    bool
 	Back       string // address of the list it stands in
 	FitsNot    bool   // a live update only: does not fit the screen's filter, so it changes in place or not at all
@@ -82,6 +84,14 @@ type Flag struct {
 }
 
 func (r Row) htmlID() string { return "n-" + strconv.FormatInt(r.ID, 10) }
+
+// marked says who marked a row and when; "" where nobody did.
+func (r Row) marked() string {
+	if r.State == "new" {
+		return ""
+	}
+	return r.By + ", " + r.ByAt.Full()
+}
 
 // markURL is where a mark is sent; on is the page the row stands on, "" = the feed.
 func (r Row) markURL(on string) string {

@@ -55,7 +55,7 @@ func matrix() []entry {
 		{`"/"`, "GET", "/", nil, signed(led, in), "/login"},
 		{`"/"`, "GET", "/?state=all&q=" + canary, nil, signed(led, in), "/login"},
 		{`"/"`, "GET", "/?kind=nothing", nil, signed(led, found), "/login"},
-		{`"/notifications/:id/mark"`, "POST", "/notifications/1024/mark", url.Values{"state": {"seen"}}, [4]int{401, no, led, led}, ""},
+		{`"/notifications/:id/mark"`, "POST", "/notifications/1024/mark", url.Values{"state": {"seen"}, "known": {"0.0"}}, [4]int{401, no, led, led}, ""},
 		{`"/notifications/:id/mark"`, "POST", "/notifications/9999/mark", url.Values{"state": {"seen"}}, [4]int{401, no, found, found}, ""},
 		{`"/notifications/:id/mark"`, "POST", "/notifications/1024/mark", url.Values{"state": {"sold"}}, [4]int{401, no, 422, 422}, ""},
 		{`"/patients"`, "GET", "/patients", nil, signed(led, in), "/login?next=%2Fpatients"},
@@ -293,7 +293,7 @@ func TestWritesFromOtherSitesAreRefused(t *testing.T) {
 				if !test.let {
 					want = http.StatusForbidden
 				}
-				resp, body := b.Send(t, http.MethodPost, path, strings.NewReader("state=seen&email=x&password=y"), test.headers)
+				resp, body := b.Send(t, http.MethodPost, path, strings.NewReader("state=seen&known=0.0&email=x&password=y"), test.headers)
 				if resp.StatusCode != want {
 					t.Errorf("%s answers %d, want %d: %s", path, resp.StatusCode, want, body)
 				}
@@ -304,7 +304,7 @@ func TestWritesFromOtherSitesAreRefused(t *testing.T) {
 			if got := state() == db.Seen; got != test.let {
 				t.Errorf("the notification is marked: %t, want %t", got, test.let)
 			}
-			b.Form(t, "/notifications/1024/mark", url.Values{"state": {"new"}})
+			b.Form(t, "/notifications/1024/mark", url.Values{"state": {"new"}, "known": {s.Known(t, 1024)}})
 			s.Clock.Advance(time.Minute) // the wrong password above
 		})
 	}

@@ -213,10 +213,11 @@ func (s *Server) mark(c *fiber.Ctx) error {
 	}
 	back := localPath(posted(c, "back"))
 	x, _ := who(c)
-	if err := s.db.Write(c.UserContext(), func(tx *db.Tx) error {
-		return tx.MarkNotification(c.UserContext(), id, x.User.ID, to)
-	}); err != nil {
-		return err
+	err = s.db.Write(c.UserContext(), func(tx *db.Tx) error {
+		return tx.MarkNotification(c.UserContext(), id, x.User.ID, to, posted(c, "known"))
+	})
+	if err != nil {
+		return s.taken(err, "marked this notification at")
 	}
 	if c.Get("HX-Request") == "" {
 		return c.Redirect(back, fiber.StatusSeeOther)

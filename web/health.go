@@ -145,21 +145,10 @@ func newsOf(path, one string, section care.HealthSection, t db.HealthTally) []vi
 			out = append(out, views.HealthNews{Text: text, URL: path + "?only=" + only})
 		}
 	}
-	add(t.New, "new", several(t.New, "new "+one))
-	add(t.Changed, "changed", several(t.Changed, one)+" "+changedWord(section))
-	add(t.Gone, "gone", several(t.Gone, one)+" no longer in it")
+	add(t.New, "new", views.Counted(t.New, "new "+one))
+	add(t.Changed, "changed", views.Counted(t.Changed, one)+" "+changedWord(section))
+	add(t.Gone, "gone", views.Counted(t.Gone, one)+" no longer in it")
 	return out
-}
-
-// several is a number with its noun: "2 allergies".
-func several(n int, noun string) string {
-	if n != 1 && strings.HasSuffix(noun, "y") {
-		return views.Count(n) + " " + strings.TrimSuffix(noun, "y") + "ies"
-	}
-	if strings.Contains(noun, "person") && n != 1 {
-		return views.Count(n) + " " + strings.Replace(noun, "person", "people", 1)
-	}
-	return views.Counted(n, noun)
 }
 
 func changedWord(section care.HealthSection) string {
@@ -496,7 +485,7 @@ func (w wording) doses(r *views.HealthRow, e db.HealthEntry, noun, history strin
 		}
 		return
 	}
-	r.MoreWord = several(e.N, noun)
+	r.MoreWord = views.Counted(e.N, noun)
 	for _, s := range e.Recent[:min(len(e.Recent), mostShort)] {
 		text := orMissing(w.day(s.At), "date not sent")
 		if s.Dose != "" {
@@ -552,7 +541,7 @@ func (w wording) medicationRow(r *views.HealthRow, e db.HealthEntry, history str
 			r.More = append(r.More, joined(" · ", "filled "+orMissing(w.day(s.At), "on a day that was not sent"), s.Fill.Quantity, daysWords(s.Fill.DaysSupply), numbered("fill ", s.Fill.Number), s.Fill.Pharmacy.Name))
 		}
 	}
-	if r.MoreWord = several(e.N, "fill"); len(more) > 0 {
+	if r.MoreWord = views.Counted(e.N, "fill"); len(more) > 0 {
 		r.MoreWord += ", prescriber and pharmacy"
 	}
 	if e.N > mostShort {
@@ -568,16 +557,12 @@ func (w wording) ordered(e db.HealthEntry) string {
 	return joined(", ", joined(" ", "ordered", w.day(e.Ordered.At)), unusual(e.Ordered.Status))
 }
 
-// taken is when it was last said that a drug is taken.
+// taken is when a list of the drugs taken last named this one.
 func (w wording) taken(e db.HealthEntry) string {
 	if e.Taken == nil {
 		return ""
 	}
-	word := "taken, as was said"
-	if care.Over(e.Taken.Status) {
-		word = "on a list of drugs taken"
-	}
-	return joined(", ", joined(" ", word, w.day(e.Taken.At)), unusual(e.Taken.Status))
+	return joined(", ", joined(" ", "on a medication list", w.day(e.Taken.At)), unusual(e.Taken.Status))
 }
 
 // dayStart is when a day begins in the practice's zone.
@@ -632,7 +617,7 @@ func (w wording) resultRow(r *views.HealthRow, e db.HealthEntry, history string,
 	}
 	r.Trend = w.trend(e)
 	if e.N > 1 {
-		r.MoreWord, r.MoreAll = several(e.N, "value"), history
+		r.MoreWord, r.MoreAll = views.Counted(e.N, "value"), history
 	}
 	switch {
 	case len(r.More) == 0:

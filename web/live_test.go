@@ -413,7 +413,7 @@ func TestFilteredScreen(t *testing.T) {
 	if key != 2*1024 || len(w.rows) != 1 || strings.Contains(w.html[key], "data-fits-not") {
 		t.Errorf("the screen has %v: %v", w.rows, w.html)
 	}
-	if resp, body := b.Form(t, fmt.Sprintf("/notifications/%d/mark", key), url.Values{"state": {"done"}}); resp.StatusCode != http.StatusSeeOther {
+	if resp, body := b.Form(t, fmt.Sprintf("/notifications/%d/mark", key), url.Values{"state": {"done"}, "known": {s.Known(t, key)}}); resp.StatusCode != http.StatusSeeOther {
 		t.Fatalf("marking answered %d %s", resp.StatusCode, body)
 	}
 	until("the mark", func() bool { return strings.Contains(w.html[key], "data-fits-not") })

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"strings"
 
 	"carebell/db"
@@ -71,11 +70,7 @@ func unknownYet(what string, m db.Mail) string {
 func mailFlags(m db.Mail) []views.Flag {
 	var out []views.Flag
 	if m.Attached > 0 {
-		text := "1 attachment"
-		if m.Attached > 1 {
-			text = fmt.Sprintf("%d attachments", m.Attached)
-		}
-		out = append(out, views.Flag{Text: text, Tone: "plain", Help: "Files that came with it"})
+		out = append(out, views.Flag{Text: views.Counted(m.Attached, "attachment"), Tone: "plain", Help: "Files that came with it"})
 	}
 	switch m.File.State {
 	case db.FetchExpired, db.FetchRefused, db.FetchFailed:

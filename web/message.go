@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -99,7 +98,7 @@ func (s *Server) messageDetail(ctx context.Context, v db.Snapshot, id int64, r r
 		p.About = strings.Join(notEmpty(l.Name, s.when(l.BirthDate)), ", born ")
 		switch {
 		case l.Others > 0:
-			p.Note = counted(l.Others, "further message") + " in the same file: read the message as it came, below."
+			p.Note = views.Counted(l.Others, "further message") + " in the same file: read the message as it came, below."
 		case l.Cut:
 			p.Note = "There is more in the message as it came, below."
 		}
@@ -361,11 +360,4 @@ func notEmpty(words ...string) []string {
 		}
 	}
 	return out
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
 }

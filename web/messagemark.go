@@ -38,7 +38,7 @@ func (s *Server) markMessage(c *fiber.Ctx) error {
 		return tx.Audit(ctx, r.id, db.ActionMark, patient, mailObject(id))
 	})
 	if err != nil {
-		return s.taken(err, "has this message")
+		return s.taken(err, "has this message since")
 	}
 	if c.Get("HX-Request") == "" {
 		return c.Redirect("/messages/"+c.Params("id"), fiber.StatusSeeOther)
@@ -77,16 +77,16 @@ func marks(id, known, me int64) map[string]func(c *fiber.Ctx, tx *db.Tx) error {
 	}
 }
 
-// taken puts an error into words where somebody else was first: theirs is shown, and stays.
-func (s *Server) taken(err error, holds string) error {
+// taken puts an error into words where somebody else was first: what they did is said, and stays. did is what, up to its time.
+func (s *Server) taken(err error, did string) error {
 	var other db.TakenError
 	switch {
 	case !errors.As(err, &other):
 		return err
 	case other.By == "":
-		return fiber.NewError(fiber.StatusConflict, "Somebody gave this message back meanwhile. Nothing was changed: look at it again, then decide.")
+		return fiber.NewError(fiber.StatusConflict, "Somebody took that back meanwhile. Nothing was changed: look at it again, then decide.")
 	default:
-		return fiber.NewError(fiber.StatusConflict, other.By+" "+holds+" since "+s.clock().At(other.At).Short()+". Nothing was changed: look at it again, then decide.")
+		return fiber.NewError(fiber.StatusConflict, other.By+" "+did+" "+s.clock().At(other.At).Short()+". Nothing was changed: look at it again, then decide.")
 	}
 }
 
@@ -147,7 +147,7 @@ func (s *Server) matchMessage(c *fiber.Ctx) error {
 		return fiber.NewError(fiber.StatusConflict, "The sender named the patient of this message, and that stands. Nothing was changed.")
 	}
 	if err != nil {
-		return s.taken(err, "has matched this message with another patient")
+		return s.taken(err, "has matched this message with another patient since")
 	}
 	return c.Redirect("/messages/"+c.Params("id"), fiber.StatusSeeOther)
 }

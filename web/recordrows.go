@@ -299,8 +299,7 @@ const mostRanges = 5
 // pagesMark is "pages 3 of 4, page 2 missing".
 func pagesMark(p care.Pages) views.Mark {
 	if p.Total == 0 {
-		text := fmt.Sprintf("%d %s, how many there are was not sent", p.Heard+int64(p.Unnumbered), plural(p.Heard+int64(p.Unnumbered), "page"))
-		return views.Mark{Tone: "odd", Text: text}
+		return views.Mark{Tone: "odd", Text: views.Counted(int(p.Heard)+p.Unnumbered, "page") + ", how many there are was not sent"}
 	}
 	text := fmt.Sprintf("Pages %d of %d", p.Heard, p.Total)
 	if len(p.Missing) == 0 {
@@ -321,25 +320,18 @@ func pagesMark(p care.Pages) views.Mark {
 	if len(p.Missing) > mostRanges {
 		names = append(names, "more")
 	}
-	text += ", " + plural(missing, "page") + " " + strings.Join(names, ", ") + " missing"
+	text += ", " + views.Plural(int(missing), "page") + " " + strings.Join(names, ", ") + " missing"
 	if p.Unnumbered > 0 {
 		text += fmt.Sprintf(", %d not numbered", p.Unnumbered)
 	}
 	return views.Mark{Tone: "out", Text: text, Help: "Pages come by themselves, in any order. One that stays away can be sent again from Metriport’s dashboard."}
 }
 
-func plural(n int64, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
-}
-
 // tally says how many documents were listed, and what became of their files.
 func tally(pull care.Pull, d db.Tally) []string {
-	first := fmt.Sprintf("%d %s", d.Listed, plural(int64(d.Listed), "document"))
+	first := views.Counted(d.Listed, "document")
 	if pull.Pages != nil && pull.Pages.Items > 0 {
-		first = fmt.Sprintf("%d of %d documents", d.Listed, pull.Pages.Items)
+		first = views.Count(d.Listed) + " of " + views.Counted(int(pull.Pages.Items), "document")
 	}
 	out := []string{first}
 	for _, part := range []struct {

@@ -68,14 +68,17 @@ func (w wording) row(n db.Notification) views.Row {
 		ID: n.ID, Kind: string(n.Kind), Patient: patientView(n.Patient),
 		Happened: timeOf(w.Clock, n.EventAt, n.EventDay), Received: w.At(n.ReceivedAt), Placed: w.At(time.UnixMilli(n.TimelineKey().At)),
 		Delay: delayOf(n).words(), Fact: text.fact, FactKnown: text.known, Detail: strings.Join(text.detail, " · "), DetailHelp: text.help,
-		Flags: text.flags, Deliveries: n.Deliveries, State: "new",
+		Flags: text.flags, Deliveries: n.Deliveries, State: "new", Version: n.Mark.Version(),
 	}
 	switch n.State {
 	case db.New:
 	case db.Seen:
-		r.State, r.By, r.ByAt = "seen", n.Mark.SeenBy, w.At(n.Mark.SeenAt)
+		r.State, r.By, r.ByAt, r.Undo = "seen", n.Mark.SeenBy, w.At(n.Mark.SeenAt), "new"
 	case db.Done:
-		r.State, r.By, r.ByAt = "done", n.Mark.DoneBy, w.At(n.Mark.DoneAt)
+		r.State, r.By, r.ByAt, r.Undo = "done", n.Mark.DoneBy, w.At(n.Mark.DoneAt), "seen"
+		if n.Mark.DoneAtOnce() {
+			r.Undo = "new"
+		}
 	}
 	return r
 }

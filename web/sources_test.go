@@ -122,18 +122,18 @@ func TestAMarkWithoutScriptsGoesBackToItsList(t *testing.T) {
 		if form.Length() != 1 || got != back {
 			t.Errorf("the row on %s leads back to %q", path, got)
 		}
-		resp, _ := b.Form(t, mark, url.Values{"state": {"seen"}, "back": {got}})
+		resp, _ := b.Form(t, mark, url.Values{"state": {"seen"}, "known": {o.Known(t, row)}, "back": {got}})
 		if want := strings.Replace(path, "/?", "/?", 1); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != want {
 			t.Errorf("a mark on %s leads to %d %q", path, resp.StatusCode, resp.Header.Get("Location"))
 		}
 	}
 	for _, elsewhere := range []string{"https://attacker.example/", "//attacker.example", `/\attacker.example`, "javascript:alert(1)", "attacker.example", "/a\r\nSet-Cookie: x=1"} {
-		if resp, _ := b.Form(t, mark, url.Values{"state": {"seen"}, "back": {elsewhere}}); resp.Header.Get("Location") != "/" {
+		if resp, _ := b.Form(t, mark, url.Values{"state": {"seen"}, "known": {o.Known(t, row)}, "back": {elsewhere}}); resp.Header.Get("Location") != "/" {
 			t.Errorf("a mark that comes from %q leads to %q", elsewhere, resp.Header.Get("Location"))
 		}
 	}
 	// With scripts, the answer is the row itself, and says how new it is.
-	resp, body := b.Send(t, http.MethodPost, mark, strings.NewReader(url.Values{"state": {"done"}, "back": {"/?state=all"}}.Encode()),
+	resp, body := b.Send(t, http.MethodPost, mark, strings.NewReader(url.Values{"state": {"done"}, "known": {o.Known(t, row)}, "back": {"/?state=all"}}.Encode()),
 		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"same-origin"}, "Hx-Request": {"true"}})
 	head := o.numbers(t, `SELECT max(seq) FROM change`)[0]
 	if resp.Header.Get("Carebell-Seq") != strconv.FormatInt(head, 10) || !strings.Contains(body, `value="/?state=all"`) {
@@ -150,7 +150,7 @@ func TestAnEmptyFeedOffersDoneOnesOnlyWhereThereAreSome(t *testing.T) {
 	}
 	o.take(t, o.event("patient.admit", "P-1", "", ""))
 	row := o.numbers(t, `SELECT id FROM notification`)[0]
-	b.Form(t, "/notifications/"+strconv.FormatInt(row, 10)+"/mark", url.Values{"state": {"done"}})
+	b.Form(t, "/notifications/"+strconv.FormatInt(row, 10)+"/mark", url.Values{"state": {"done"}, "known": {o.Known(t, row)}})
 	if _, page := b.Get(t, "/"); !strings.Contains(page, "Show done ones too") {
 		t.Error("a feed of done ones alone does not offer them")
 	}

@@ -172,7 +172,20 @@ func (p person) work(ctx context.Context, d *db.DB, stop <-chan struct{}) (pages
 		}
 		pages.took = append(pages.took, took)
 		state := []string{"seen", "done", "new"}[n/len(list)%3]
-		took, err = p.ask(ctx, fmt.Sprintf("/notifications/%d/mark", list[n%len(list)].ID), url.Values{"state": {state}})
+		marked := list[n%len(list)]
+		if n >= len(list) { // in the second round
+			err = d.Read(ctx, func(s db.Snapshot) (err error) {
+				again, err := s.Notifications(ctx, db.NotificationFilter{IDs: []int64{marked.ID}, Limit: 1})
+				if err == nil && len(again) == 1 {
+					marked = again[0]
+				}
+				return err
+			})
+			if err != nil {
+				return pages, marks, err
+			}
+		}
+		took, err = p.ask(ctx, fmt.Sprintf("/notifications/%d/mark", marked.ID), url.Values{"state": {state}, "known": {marked.Mark.Version()}})
 		if err != nil {
 			return pages, marks, err
 		}

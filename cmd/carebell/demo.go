@@ -225,7 +225,7 @@ func workThrough(ctx context.Context, base string) error {
 		if seq > 60 && seq%3 == 0 {
 			state = "seen"
 		}
-		if err := form("/notifications/"+strconv.FormatInt(id, 10)+"/mark", url.Values{"state": {state}}); err != nil {
+		if err := form("/notifications/"+strconv.FormatInt(id, 10)+"/mark", url.Values{"state": {state}, "known": {db.Mark{}.Version()}}); err != nil {
 			return err
 		}
 	}

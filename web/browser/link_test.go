@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -163,7 +164,11 @@ func (c *clinic) bob() *webtest.Browser {
 // mark marks a row as the page of another person does without scripts.
 func (c *clinic) mark(by *webtest.Browser, row, state string) {
 	c.t.Helper()
-	if resp, body := by.Form(c.t, "/notifications/"+row[len("n-"):]+"/mark", url.Values{"state": {state}}); resp.StatusCode != http.StatusSeeOther {
+	id, err := strconv.ParseInt(row[len("n-"):], 10, 64)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if resp, body := by.Form(c.t, "/notifications/"+row[len("n-"):]+"/mark", url.Values{"state": {state}, "known": {c.Known(c.t, id)}}); resp.StatusCode != http.StatusSeeOther {
 		c.t.Fatalf("marking %s answered %d: %s", row, resp.StatusCode, body)
 	}
 }

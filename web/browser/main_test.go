@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -66,3 +67,53 @@ func startChromium(dir string) (context.Context, func(), error) {
 	}
 	return ctx, stop, nil
 }
+
+// ownBrowser runs part of a test in a browser that no other test uses, and once more in another where the browser itself
+// came down in the middle.
+func ownBrowser(t *testing.T, part func(b *tab)) {
+	t.Helper()
+	for again := range 2 {
+		ctx, stop, err := startChromium(t.TempDir())
+		if err != nil {
+			stop()
+			t.Fatal(err)
+		}
+		try := &trial{TB: t}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			part(openTab(try, ctx, "", chromedp.WithNewWindow(true)))
+		}()
+		<-done
+		down := ctx.Err() != nil
+		stop()
+		if down && again == 0 {
+			t.Logf("the browser came down: %q", try.failures)
+			continue
+		}
+		for _, f := range try.failures {
+			t.Error(f)
+		}
+		return
+	}
+}
+
+// trial keeps failures instead of telling them, so that what failed for another reason can be done again.
+type trial struct {
+	testing.TB
+	failures []string
+}
+
+func (t *trial) Errorf(format string, args ...any) {
+	t.failures = append(t.failures, fmt.Sprintf(format, args...))
+}
+
+func (t *trial) Fatalf(format string, args ...any) {
+	t.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+func (t *trial) Fatal(args ...any) { t.Fatalf("%s", fmt.Sprint(args...)) }
+
+// Cleanup does nothing: the browser goes as a whole.
+func (t *trial) Cleanup(func()) {}

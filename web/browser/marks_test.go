@@ -29,7 +29,7 @@ func TestSeenDoneAndUndoByMouse(t *testing.T) {
 	row := c.admits(3)[1]
 	b := c.ann()
 	for _, step := range []struct{ button, is string }{
-		{"seen", "seen"}, {"undo", "new"}, {"done", "done"}, {"undo", "seen"}, {"done", "done"},
+		{"seen", "seen"}, {"undo", "new"}, {"done", "done"}, {"undo", "new"}, {"seen", "seen"}, {"done", "done"}, {"undo", "seen"}, {"done", "done"},
 	} {
 		b.click("#" + row + "-" + step.button)
 		keepsFocus(b, row, step.is)
@@ -54,7 +54,7 @@ func TestSeenDoneAndUndoByKeyboard(t *testing.T) {
 	b.always("j stays at the last row", focused+` === "`+rows[0]+`-name"`)
 	b.press("k")
 	b.always("k goes up", focused+` === "`+rows[1]+`-name"`)
-	for _, step := range []struct{ key, is string }{{"s", "seen"}, {"u", "new"}, {"e", "done"}, {"u", "seen"}} {
+	for _, step := range []struct{ key, is string }{{"s", "seen"}, {"u", "new"}, {"e", "done"}, {"u", "new"}, {"s", "seen"}, {"e", "done"}, {"u", "seen"}} {
 		b.press(step.key)
 		keepsFocus(b, rows[1], step.is)
 	}
@@ -133,7 +133,7 @@ func TestMarksOnThePatientPageKeepTheFocus(t *testing.T) {
 	b.until("the patient page is live", `location.pathname.startsWith("/patients/") && `+live)
 	b.press("j")
 	b.until("j passes the stays, which have nothing to press", has(row)+`.contains(document.activeElement)`)
-	for _, step := range []struct{ key, is string }{{"s", "seen"}, {"u", "new"}, {"e", "done"}, {"u", "seen"}, {"u", "new"}} {
+	for _, step := range []struct{ key, is string }{{"s", "seen"}, {"u", "new"}, {"s", "seen"}, {"e", "done"}, {"u", "seen"}, {"u", "new"}} {
 		b.press(step.key)
 		keepsFocus(b, row, step.is)
 	}
@@ -196,4 +196,23 @@ func TestAnOldAnswerDoesNotUndoANewerPush(t *testing.T) {
 		break
 	}
 	b.until("marks go on", state(row, "seen"))
+}
+
+// TestALatePushDoesNotUndoANewerAnswer: what was pushed before a mark and comes after its answer leaves the row as it is.
+func TestALatePushDoesNotUndoANewerAnswer(t *testing.T) {
+	c := newClinic(t)
+	rows := c.admits(2)
+	b := c.ann()
+	eval[bool](b, `(() => {
+		const parts = '<hx-partial hx-target="#feed" hx-swap="rows">' + ["`+rows[0]+`", "`+rows[1]+`"].map((id) => document.getElementById(id).outerHTML).join("") + '</hx-partial><hx-partial hx-target="#live-seq" hx-swap="outerMorph">' + document.querySelector("#live-seq").outerHTML + '</hx-partial>';
+		window.late = () => htmx.swap({text: parts, sourceElement: document.querySelector("#live"), target: document.querySelector("#live"), swap: "none"}).then(() => true);
+		document.addEventListener("htmx:ws:before:message:incoming", (e) => { e.detail.cancelled = true }); // the line is slow
+		return true
+	})()`)
+	b.click("#" + rows[0] + "-seen")
+	b.until("the answer is here", state(rows[0], "seen"))
+	eval[bool](b, has(rows[1])+`.classList.add("is-marked-by-this-test"), true`)
+	b.always("the late push was taken", `late()`)
+	b.until("the other row is as it was pushed", `!`+has(rows[1])+`.classList.contains("is-marked-by-this-test")`)
+	b.always("the marked row is as it was answered", state(rows[0], "seen"))
 }

@@ -203,7 +203,7 @@ func atWork(t *testing.T) *clinic {
 		if i > len(messages)*2/3 {
 			break
 		}
-		by.Form(t, fmt.Sprintf("/notifications/%s/mark", rowID(t, m.Seq)[len("n-"):]), url.Values{"state": {state}}) // 404 where it is no notification
+		by.Form(t, fmt.Sprintf("/notifications/%s/mark", rowID(t, m.Seq)[len("n-"):]), url.Values{"state": {state}, "known": {db.Mark{}.Version()}}) // 404 where it is no notification
 	}
 	return c
 }

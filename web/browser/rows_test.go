@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +33,27 @@ func (c *clinic) event(id, kind, more string) string {
 	}
 	c.t.Fatalf("message %s is not in the inbox", id)
 	return ""
+}
+
+// facts stores what a record says for the notification of a row.
+func (c *clinic) facts(row string, facts care.Facts) {
+	c.t.Helper()
+	raw, err := json.Marshal(facts)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	id, err := strconv.ParseInt(strings.TrimPrefix(row, "n-"), 10, 64)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.DB.Write(c.t.Context(), func(tx *db.Tx) error {
+		if err := tx.SaveRecordTime(c.t.Context(), id, facts); err != nil {
+			return err
+		}
+		return tx.SaveNotificationFacts(c.t.Context(), db.NotificationFacts{ID: id, Facts: raw})
+	}); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // point moves the mouse over the middle of an element.
@@ -100,22 +123,7 @@ func TestARowGoesToTheDayThatItsRecordSays(t *testing.T) {
 	b.do(focusOn("#" + moves + "-done"))
 
 	facts := care.Facts{Read: true, Fills: []care.Fill{{Drug: "Furosemide 40 mg", Filled: day(30)}}}
-	raw, err := json.Marshal(facts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var id int64
-	if _, err := fmt.Sscanf(moves, "n-%d", &id); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.DB.Write(t.Context(), func(tx *db.Tx) error {
-		if err := tx.SaveRecordTime(t.Context(), id, facts); err != nil {
-			return err
-		}
-		return tx.SaveNotificationFacts(t.Context(), db.NotificationFacts{ID: id, Facts: raw})
-	}); err != nil {
-		t.Fatal(err)
-	}
+	c.facts(moves, facts)
 	b.until("it goes where it belongs", order+` === "`+fmt.Sprint(day(20), " ", second, " ", day(30), " ", moves, " ", day(40), " ", first)+`"`)
 	b.always("the focus stayed", focused+` === "`+moves+`-done"`)
 	pushed := eval[string](b, order)

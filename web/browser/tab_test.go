@@ -30,6 +30,8 @@ type tab struct {
 	testing.TB
 	ctx  context.Context
 	base string // URL without a slash at the end
+
+	clicked time.Time
 	console
 }
 
@@ -110,9 +112,11 @@ func (b *tab) fill(css, text string) {
 	b.do(chromedp.SendKeys(chromedp.CSS(css), text))
 }
 
-// click clicks with the mouse.
+// click clicks with the mouse, and not so soon after the last click that it would be a double click.
 func (b *tab) click(css string) {
 	b.Helper()
+	time.Sleep(time.Until(b.clicked.Add(650 * time.Millisecond)))
+	defer func() { b.clicked = time.Now() }()
 	if err := b.try(chromedp.Click(chromedp.CSS(css))); err != nil {
 		b.Fatalf("clicking %s: %v", css, err)
 	}

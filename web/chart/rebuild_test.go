@@ -94,7 +94,7 @@ func TestRebuildMakesTheSameChart(t *testing.T) {
 			if i%3 == 2 {
 				continue
 			}
-			if err := tx.MarkNotification(t.Context(), n.ID, user, db.State(1+i%3)); err != nil {
+			if err := tx.MarkNotification(t.Context(), n.ID, user, db.State(1+i%3), n.Mark.Version()); err != nil {
 				return err
 			}
 		}

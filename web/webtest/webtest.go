@@ -213,6 +213,23 @@ type Browser struct {
 	base string
 }
 
+// Known is the version of the mark of a notification, as a page that shows it sends it back.
+func (s *Server) Known(t testing.TB, id int64) string {
+	t.Helper()
+	var known string
+	err := s.DB.Read(t.Context(), func(v db.Snapshot) error {
+		list, err := v.Notifications(t.Context(), db.NotificationFilter{IDs: []int64{id}, Limit: 1})
+		if err == nil && len(list) == 1 {
+			known = list[0].Mark.Version()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}
+
 // Browser returns a client that is not signed in.
 func (s *Server) Browser() *Browser {
 	jar, _ := cookiejar.New(nil) // fails never
