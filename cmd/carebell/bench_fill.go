@@ -424,8 +424,9 @@ func (f *filling) markSome(ctx context.Context, tx *db.Tx, upTo int64) error {
 		if err != nil {
 			return err
 		}
-		err = tx.MarkNotification(ctx, id, f.people[h>>32%uint64(len(f.people))], state)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) { // it made no notification
+		err = tx.MarkNotification(ctx, id, f.people[h>>32%uint64(len(f.people))], state, db.Mark{}.Version())
+		var taken db.TakenError // before the fill was interrupted
+		if err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.As(err, &taken) { // sql.ErrNoRows: it made no notification
 			return err
 		}
 		marks++

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -61,15 +62,25 @@ func (b benchTable) report() benchReport {
 	return r
 }
 
+// ways are the ends of names of figures that stand in one line.
+var ways = []string{"p50", "p95", "p99", "now", "at most", "rows", "rate", "memory", "drawn", "statements"}
+
+func thingAndWay(name string) (thing, way string) {
+	if i := strings.LastIndex(name, ", "); i > 0 && slices.Contains(ways, name[i+2:]) {
+		return name[:i], name[i+2:]
+	}
+	return name, ""
+}
+
 // table writes a report for people.
 func (r benchReport) table(w io.Writer) {
 	fmt.Fprintf(w, "%s: %s\n", r.Name, r.Title)
 	for i := 0; i < len(r.Figures); {
-		thing, _, _ := strings.Cut(r.Figures[i].Name, ", ")
+		thing, _ := thingAndWay(r.Figures[i].Name)
 		var cells, ratios []string
 		for ; i < len(r.Figures); i++ {
 			f := r.Figures[i]
-			name, way, _ := strings.Cut(f.Name, ", ")
+			name, way := thingAndWay(f.Name)
 			if name != thing {
 				break
 			}
