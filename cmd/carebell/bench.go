@@ -162,7 +162,11 @@ func bench(ctx context.Context, s *settings, args []string, t terminal) error {
 		fmt.Fprintln(t.out, "Measures of the whole product, each with flags of its own (carebell bench NAME --help):\n"+strings.Join(lines, "\n")+"\n  carebell bench all      all of them, as one table")
 		return nil
 	}
-	return errors.New("say what to measure: carebell bench all, or one of\n" + strings.Join(lines, "\n"))
+	var names []string
+	for _, m := range all {
+		names = append(names, "carebell bench "+m.name)
+	}
+	return errors.New("say what to measure: carebell bench all, " + strings.Join(names, ", ") + "; carebell bench --help says what each of them is")
 }
 
 // measure runs m in a folder of its own on the disk of the data folder, and reads what it says.

@@ -47,7 +47,7 @@ func commands() []command {
 		{"send", "send TYPE|FILE [--url U] [--key K]", "sign and post a sample event or a file", send},
 		{"rebuild", "rebuild", "make everything people see again from the inbox", rebuild},
 		{"verify", "verify", "check that nothing in the inbox is missing or changed", verify},
-		{"bench", "bench ingest | burst | rebuild | archive [--json] [--events 100000]", "measure the whole product against a yardstick: durable acknowledgements | a burst, with pages and marks meanwhile | the chart made again | links fetched before they expire, also when their origin is down", bench},
+		{"bench", "bench all | NAME [--json] [FOLDER]", "measure the whole product against a yardstick; carebell bench --help lists what, and carebell bench fill --events N FOLDER makes a large database", bench},
 		{"version", "version", "say which version this is", version},
 	}
 }
