@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
+
+	"github.com/valyala/fasthttp"
 )
 
 //go:embed *.css *.js *.svg
@@ -19,7 +22,8 @@ const Prefix = "/static/"
 // File is one static file.
 type File struct {
 	Body []byte
-	Type string // Content-Type
+	Type string        // Content-Type
+	Gzip func() []byte // the body, compressed once for all who ask
 }
 
 var (
@@ -41,7 +45,7 @@ func init() {
 		ext := path.Ext(e.Name())
 		url := Prefix + strings.TrimSuffix(e.Name(), ext) + "." + hex.EncodeToString(sum[:6]) + ext
 		urls[e.Name()] = url
-		byPath[url] = File{Body: body, Type: types[ext]}
+		byPath[url] = File{Body: body, Type: types[ext], Gzip: sync.OnceValue(func() []byte { return fasthttp.AppendGzipBytesLevel(nil, body, fasthttp.CompressBestCompression) })}
 	}
 }
 

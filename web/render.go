@@ -7,6 +7,7 @@ import (
 
 	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"carebell/db"
 	"carebell/static"
@@ -20,7 +21,20 @@ func render(c *fiber.Ctx, page templ.Component) error {
 		c.Response().ResetBody()
 		return fmt.Errorf("rendering: %w", err)
 	}
+	if body := c.Response().Body(); len(body) >= worthShrinking && takesGzip(c) {
+		c.Set(fiber.HeaderContentEncoding, "gzip")
+		c.Response().SetBodyRaw(fasthttp.AppendGzipBytesLevel(nil, body, fasthttp.CompressBestSpeed))
+	}
 	return nil
+}
+
+// worthShrinking is the size in bytes from which on an answer is compressed: what fits one packet is not.
+const worthShrinking = 1400
+
+// takesGzip says whether the browser takes an answer compressed, and that the answer depends on that.
+func takesGzip(c *fiber.Ctx) bool {
+	c.Vary(fiber.HeaderAcceptEncoding)
+	return c.AcceptsEncodings("gzip", "identity") == "gzip"
 }
 
 // markup renders what is pushed. It must not use a request's context, which may be over.
@@ -82,5 +96,9 @@ func (s *Server) static(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, f.Type)
 	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	if takesGzip(c) {
+		c.Set(fiber.HeaderContentEncoding, "gzip")
+		return c.Send(f.Gzip())
+	}
 	return c.Send(f.Body)
 }
