@@ -249,7 +249,7 @@ func (s Snapshot) inboxByID(ctx context.Context, text string, most int) (string,
 			UNION ALL SELECT * FROM (SELECT seq FROM inbox INDEXED BY inbox_request WHERE request_id <> '' AND request_id = ? LIMIT ?)`,
 			[]any{text, text + idEnd, text + " ", most, text, most}
 	}
-	rows, err := s.QueryContext(ctx, query, args...)
+	rows, err := s.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // collect closes them
 	if err != nil {
 		return "", false, fmt.Errorf("looking for an id: %w", err)
 	}

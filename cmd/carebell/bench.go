@@ -159,7 +159,7 @@ func bench(ctx context.Context, s *settings, args []string, t terminal) error {
 		lines = append(lines, fmt.Sprintf("  carebell bench %-8s %s", m.name, m.help))
 	}
 	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
-		fmt.Fprintln(t.out, "Measures of the whole product, each with flags of its own (carebell bench NAME --help):\n"+strings.Join(lines, "\n")+"\n  carebell bench all      all of them, as one table")
+		fmt.Fprintln(t.out, "Measures of the whole product, each with flags of its own (carebell bench NAME --help):\n"+strings.Join(lines, "\n")+"\n  carebell bench all      every one of them, as one table")
 		return nil
 	}
 	var names []string

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -94,7 +95,7 @@ func benchAll(ctx context.Context, s *settings, f *flag.FlagSet, asJSON *bool, a
 			m.small()
 		}
 		if m.given != nil && *events > 0 {
-			if err := own.Set("events", fmt.Sprint(*events)); err != nil {
+			if err := own.Set("events", strconv.Itoa(*events)); err != nil {
 				return err
 			}
 		}

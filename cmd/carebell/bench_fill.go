@@ -33,7 +33,6 @@ type fillBench struct {
 	events  int
 	records int // one story in so many has its files; 0 = by the number of events
 	days    int
-	json    bool
 }
 
 // How a fill goes on.
@@ -74,41 +73,36 @@ type filling struct {
 	kinds  [32]atomic.Int64
 }
 
-func (o fillBench) run(ctx context.Context, dir string, t terminal) error {
-	_, err := o.fill(ctx, dir, t)
-	return err
-}
-
-// fill fills the folder dir, or goes on where a fill of it stopped.
-func (o fillBench) fill(ctx context.Context, dir string, t terminal) (plan *fillPlan, err error) {
+// run fills the folder dir, or goes on where a fill of it stopped.
+func (o fillBench) run(ctx context.Context, dir string, t terminal) (err error) {
 	if o.events < 1000 || o.events > 50_000_000 {
-		return nil, fmt.Errorf("--events is %d: choose a number from 1000 to 50000000", o.events)
+		return fmt.Errorf("--events is %d: choose a number from 1000 to 50000000", o.events)
 	}
 	if o.days < 2 || o.days > 3650 || o.records < 0 {
-		return nil, fmt.Errorf("--days is %d and --records %d: choose 2 to 3650 days, and one story in 1 or more, or 0 for the usual", o.days, o.records)
+		return fmt.Errorf("--days is %d and --records %d: choose 2 to 3650 days, and one story in 1 or more, or 0 for the usual", o.days, o.records)
 	}
 	if o.records == 0 {
 		o.records = usualRecords(o.events)
 	}
-	plan, err = o.plan(dir)
+	plan, err := o.plan(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := plan.prepare(); err != nil {
-		return nil, fmt.Errorf("making the models of messages: %w", err)
+		return fmt.Errorf("making the models of messages: %w", err)
 	}
 	f := &filling{plan: plan, dir: dir, t: t}
 	f.clock.Store(plan.From.UnixMilli())
 	if f.db, err = db.Open(ctx, dir, db.Options{Now: f.now, Serve: true}); err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, f.db.Close()) }()
 	if err := f.room(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	listener, err := listenLoopback(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("cannot start an origin to fetch from: %w", err)
+		return fmt.Errorf("cannot start an origin to fetch from: %w", err)
 	}
 	origin := "http://" + listener.Addr().String()
 	sender := sim.New(sim.Options{Now: now, Seed: 9, BaseURL: origin + "/import"})
@@ -125,10 +119,10 @@ func (o fillBench) fill(ctx context.Context, dir string, t terminal) (plan *fill
 		Log: slog.New(slog.NewTextHandler(t.log, &slog.HandlerOptions{Level: slog.LevelError})),
 	}, f.db)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := f.srv.Listen(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	work, stop := context.WithCancel(ctx)
 	defer stop()
@@ -141,11 +135,11 @@ func (o fillBench) fill(ctx context.Context, dir string, t terminal) (plan *fill
 	err = g.Wait()
 	switch {
 	case ctx.Err() != nil:
-		return nil, errors.New("the fill was interrupted: the same command goes on where it stopped")
+		return errors.New("the fill was interrupted: the same command goes on where it stopped")
 	case err != nil:
-		return nil, fmt.Errorf("the fill stopped: %w; the same command goes on where it did", err)
+		return fmt.Errorf("the fill stopped: %w; the same command goes on where it did", err)
 	}
-	return plan, nil
+	return nil
 }
 
 // usualRecords is how rare stories with files are: a record costs as much as some twenty events without one.
@@ -362,11 +356,8 @@ func (f *filling) watch(ctx context.Context, there int64) error {
 	began, told := now(), now()
 	for {
 		h, err := f.health(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
 		if err != nil {
-			return err
+			return unless(ctx, err)
 		}
 		f.behind.Store(h.Waiting)
 		if now().Sub(told) >= 5*time.Second {
@@ -383,16 +374,21 @@ func (f *filling) watch(ctx context.Context, there int64) error {
 	}
 }
 
+// unless is an error that is none where ctx has ended.
+func unless(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		err = nil
+	}
+	return err
+}
+
 // mark marks older notifications as people would: of twenty, nine are done and one is seen.
 func (f *filling) mark(ctx context.Context) error {
 	ctx = db.Behind(ctx)
 	for {
 		h, err := f.health(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
 		if err != nil {
-			return err
+			return unless(ctx, err)
 		}
 		for upTo := int64(float64(h.Head-h.Waiting) * (1 - fillUnmarked)); f.marked < upTo && ctx.Err() == nil; {
 			err := f.db.Write(ctx, func(tx *db.Tx) error { return f.markSome(ctx, tx, upTo) })
@@ -411,7 +407,7 @@ func (f *filling) mark(ctx context.Context) error {
 func (f *filling) markSome(ctx context.Context, tx *db.Tx, upTo int64) error {
 	at, marks := f.marked, int64(0)
 	for ; at < upTo && marks < marksAtOnce && !tx.Pressed(); at++ {
-		h := mixed(uint64(at+1) ^ 0x3a4) //nolint:gosec // a number of a message is positive
+		h := mixed(uint64(at+1) ^ 0x3a4)
 		state := db.Done
 		switch h % 20 {
 		case 0:
@@ -425,7 +421,7 @@ func (f *filling) markSome(ctx context.Context, tx *db.Tx, upTo int64) error {
 			return err
 		}
 		err = tx.MarkNotification(ctx, id, f.people[h>>32%uint64(len(f.people))], state, db.Mark{}.Version())
-		var taken db.TakenError // before the fill was interrupted
+		var taken db.TakenError                                                      // before the fill was interrupted
 		if err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.As(err, &taken) { // sql.ErrNoRows: it made no notification
 			return err
 		}
