@@ -20,6 +20,7 @@ const (
 	TopicInbox      Topic = "inbox"
 	TopicSystem     Topic = "system"
 	TopicHealth     Topic = "health" // of the summary of a patient
+	TopicMarks      Topic = "mark"   // what people did with a notification; nothing else about it is new
 )
 
 // Change is one numbered change of the chart: of a patient, of one of their notifications where NotificationID is not 0,
@@ -28,7 +29,7 @@ type Change struct {
 	Seq            int64
 	PatientID      string
 	NotificationID int64
-	Topic          Topic // "" = notifications
+	Topic          Topic // "" = patients and notifications
 	Item           int64
 }
 

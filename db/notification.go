@@ -241,7 +241,7 @@ func (tx *Tx) MarkNotification(ctx context.Context, id, userID int64, to State, 
 	if _, err := tx.exec(ctx, `UPDATE notification SET state = ? WHERE id = ?`, to, id); err != nil {
 		return fmt.Errorf("marking a notification: %w", err)
 	}
-	return tx.changed(ctx, patient, id)
+	return tx.number(ctx, Change{PatientID: patient, NotificationID: id, Topic: TopicMarks})
 }
 
 // NotificationFilter narrows the feed. Rows come newest arrival first, so that a late notice is never hidden.

@@ -246,7 +246,7 @@ func upper(text string) string {
 
 // completenessScreen is the page as an open one. It is drawn at every change: how far a comparison is has no number.
 func (s *Server) completenessScreen() live.Screen {
-	return s.screenOf("completeness", func(db.Change) bool { return true }, func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
+	return s.screenOf("completeness", nil, func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
 		if s.checker == nil {
 			return views.Status(u.Live), nil
 		}

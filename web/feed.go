@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
 
 	"carebell/db"
@@ -153,43 +152,54 @@ func (s *Server) rowsIn(address string, list []db.Notification, canMark bool) []
 
 // feedScreen is the feed as an open page: it gets the rows that changed, or the whole list where it is too far behind.
 func (s *Server) feedScreen(f views.FeedFilter, canMark bool) live.Screen {
-	return s.screenOf("feed?"+f.Query().Encode()+" "+strconv.FormatBool(canMark), func(c db.Change) bool { return c.NotificationID != 0 },
-		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
+	return s.screenBy("feed?"+f.Query().Encode()+" "+strconv.FormatBool(canMark), func(c db.Change) bool { return c.NotificationID != 0 },
+		func(ctx context.Context, u changes) (part, error) {
 			var p views.Feed
 			var err error
 			if u.TooMany {
-				p, err = s.feedRows(ctx, v, f, 0, canMark)
+				p, err = look(ctx, s.db, func(v db.Snapshot) (views.Feed, error) { return s.feedRows(ctx, v, f, 0, canMark) })
 			} else {
-				p.Rows, err = s.changedRows(ctx, v, f, u.Rows, canMark)
+				p.Rows, err = s.changedRows(ctx, f, u, canMark)
 			}
 			p.Live = u.Live
-			return views.FeedUpdate(p, u.TooMany), err
+			return part{all: views.FeedUpdate(p, u.TooMany)}, err
 		})
 }
 
+// The notifications that changed after a number, which are the same for all feeds, and those of them that fit a filter.
+type (
+	feedAfter     int64
+	feedFitsAfter struct {
+		filter views.FeedFilter
+		since  int64
+	}
+)
+
 // changedRows reads the rows behind changes. Those that do not fit the filter (any more) are marked: they change where
 // they are on the page, and are not put in anew.
-func (s *Server) changedRows(ctx context.Context, v db.Snapshot, f views.FeedFilter, changes []db.Change, canMark bool) ([]views.Row, error) {
+func (s *Server) changedRows(ctx context.Context, f views.FeedFilter, u changes, canMark bool) ([]views.Row, error) {
 	ids := []int64{}
-	for _, c := range changes {
+	for _, c := range u.Rows {
 		ids = append(ids, c.NotificationID)
 	}
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	all, err := v.Notifications(ctx, db.NotificationFilter{IDs: ids, Limit: len(ids)})
+	all, err := inCommon(u.moment, feedAfter(u.since), func() ([]db.Notification, error) {
+		return look(ctx, s.db, func(v db.Snapshot) ([]db.Notification, error) {
+			return v.Notifications(ctx, db.NotificationFilter{IDs: ids, Limit: len(ids)})
+		})
+	})
 	if err != nil {
 		return nil, err
 	}
-	filter := notificationFilter(f)
-	filter.IDs, filter.Limit = ids, len(ids)
-	fitting, err := v.Notifications(ctx, filter)
+	fits, err := inCommon(u.moment, feedFitsAfter{f, u.since}, func() (map[int64]bool, error) {
+		filter := notificationFilter(f)
+		filter.IDs = ids
+		return look(ctx, s.db, func(v db.Snapshot) (map[int64]bool, error) { return v.Fitting(ctx, filter) })
+	})
 	if err != nil {
 		return nil, err
-	}
-	fits := map[int64]bool{}
-	for _, n := range fitting {
-		fits[n.ID] = true
 	}
 	rows := s.rowsIn(f.URL(), all, canMark)
 	for i := range rows {

@@ -190,14 +190,15 @@ func (s *Server) identityDetail(ctx context.Context, v db.Snapshot, id int64) (p
 
 // identitiesScreen is the list as an open page.
 func (s *Server) identitiesScreen(f views.IdentityFilter) live.Screen {
-	return s.screenOf("identity?"+f.Query().Encode(), func(c db.Change) bool { return c.Topic == db.TopicIdentities },
+	key := "identity?" + f.Query().Encode()
+	return s.screenOf(key, func(c db.Change) bool { return c.Topic == db.TopicIdentities },
 		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
 			p := views.Identities{Filter: f}
 			var err error
 			if u.TooMany {
 				p, err = s.identityRows(ctx, v, f, 0)
 			} else if len(u.Rows) > 0 {
-				p.Rows, err = s.changedProofings(ctx, v, f, u.Rows)
+				p.Rows, err = inCommon(u.moment, rowsAfter{key, u.since}, func() ([]views.Proofing, error) { return s.changedProofings(ctx, v, f, u.Rows) })
 			}
 			p.Live = u.Live
 			return views.IdentitiesUpdate(p, u.TooMany), err

@@ -86,14 +86,15 @@ func (s *Server) importJobs(ctx context.Context, v db.Snapshot, f views.ImportFi
 
 // importsScreen is the list as an open page.
 func (s *Server) importsScreen(f views.ImportFilter) live.Screen {
-	return s.screenOf("imports?"+f.Query().Encode(), func(c db.Change) bool { return c.Topic == db.TopicImports },
+	key := "imports?" + f.Query().Encode()
+	return s.screenOf(key, func(c db.Change) bool { return c.Topic == db.TopicImports },
 		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
 			var p views.Imports
 			var err error
 			if u.TooMany {
 				p, err = s.importJobs(ctx, v, f, 0)
 			} else {
-				p.Jobs, err = s.changedJobs(ctx, v, f, u.Rows)
+				p.Jobs, err = inCommon(u.moment, rowsAfter{key, u.since}, func() ([]views.ImportJob, error) { return s.changedJobs(ctx, v, f, u.Rows) })
 			}
 			p.Live = u.Live
 			return views.ImportsUpdate(p, u.TooMany), err

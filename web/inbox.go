@@ -239,7 +239,7 @@ func (s *Server) inboxScreen(f views.InboxFilter) live.Screen {
 
 func (s *Server) changedInbox(ctx context.Context, v db.Snapshot, f views.InboxFilter, u changes) (views.Inbox, error) {
 	p := views.Inbox{Filter: f}
-	types, err := v.InboxTypes(ctx)
+	types, err := inCommon(u.moment, inboxTypes{}, func() ([]string, error) { return v.InboxTypes(ctx) })
 	if err != nil {
 		return p, err
 	}
@@ -251,8 +251,20 @@ func (s *Server) changedInbox(ctx context.Context, v db.Snapshot, f views.InboxF
 	if err != nil {
 		return p, err
 	}
-	return p, s.inboxState(ctx, v, &p)
+	state, err := inCommon(u.moment, inboxAbove{}, func() (views.Inbox, error) {
+		var state views.Inbox
+		err := s.inboxState(ctx, v, &state)
+		return state, err
+	})
+	p.Tallies, p.Jobs = state.Tallies, state.Jobs
+	return p, err
 }
+
+// What all open lists of the inbox show: the types that came, and what stands above the list.
+type (
+	inboxTypes struct{}
+	inboxAbove struct{}
+)
 
 // changedInboxRows reads the rows behind changes and marks those that do not fit the filter.
 func (s *Server) changedInboxRows(ctx context.Context, v db.Snapshot, search db.InboxSearch, changes []db.Change) ([]views.InboxRow, error) {

@@ -304,14 +304,21 @@ func (s *Server) sentDetail(ctx context.Context, v db.Snapshot, id int64) (views
 
 // messageScreen is a message's page as an open page. It is drawn anew when the message, or one about its patient, changed.
 func (s *Server) messageScreen(id int64, patient string, r reader) live.Screen {
-	return s.screenOf(fmt.Sprint("message ", id, " ", patient, " ", r), ofMail(id, patient), func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
-		var p views.MessageDetail
-		var err error
-		if u.any() {
-			p, err = s.messageDetail(ctx, v, id, r)
+	r.id = 0 // it is the same for all who may do the same, but for those who hold a message on it
+	return s.screenFor(fmt.Sprint("message ", id, " ", patient, " ", r), ofMail(id, patient), func(ctx context.Context, v db.Snapshot, u changes) (part, error) {
+		p, err := s.messageDetail(ctx, v, id, r)
+		if err != nil {
+			return part{}, err
 		}
 		p.Live = u.Live
-		return views.MessageUpdate(p, u.any()), err
+		out := part{all: views.MessageUpdate(p, true), own: map[int64]templ.Component{}}
+		rows := append([]views.MessageRow{p.Row}, p.Thread...)
+		for _, id := range holders(rows) {
+			own, held := p, heldBy(id, rows)
+			own.Row, own.Thread = held[0], held[1:]
+			out.own[id] = views.MessageUpdate(own, true)
+		}
+		return out, nil
 	})
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -143,44 +144,95 @@ func (s *Server) messageRows(ctx context.Context, v db.Snapshot, f views.Message
 	return p, nil
 }
 
-// messagesScreen is the list as an open page.
+// messagesScreen is the list as an open page. It is the same for all who may do the same, but for those who hold one of
+// the messages; a list of one's own is one's own.
 func (s *Server) messagesScreen(f views.MessageFilter, r reader) live.Screen {
-	return s.screenOf(fmt.Sprint("messages?", f.Query().Encode(), " ", r), func(c db.Change) bool { return c.Topic == db.TopicMessages },
-		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
+	if !f.Mine {
+		r.id = 0
+	}
+	return s.screenFor(fmt.Sprint("messages?", f.Query().Encode(), " ", r), func(c db.Change) bool { return c.Topic == db.TopicMessages },
+		func(ctx context.Context, v db.Snapshot, u changes) (part, error) {
 			var p views.Messages
 			var err error
 			if u.TooMany {
 				p, err = s.messageRows(ctx, v, f, 0, r)
 			} else {
-				p.Rows, err = s.changedMessages(ctx, v, f, u.Rows, r)
+				p.Rows, err = s.changedMessages(ctx, v, f, u, r)
 			}
 			p.Live = u.Live
-			return views.MessagesUpdate(p, u.TooMany), err
+			out := part{all: views.MessagesUpdate(p, u.TooMany)}
+			if f.Mine {
+				return out, err
+			}
+			out.own = map[int64]templ.Component{}
+			for _, id := range holders(p.Rows) {
+				own := p
+				own.Rows = heldBy(id, p.Rows)
+				out.own[id] = views.MessagesUpdate(own, u.TooMany)
+			}
+			return out, err
 		})
 }
 
+// holders are the people who hold one of the messages, each once.
+func holders(rows []views.MessageRow) (out []int64) {
+	for _, r := range rows {
+		if r.Holder != 0 && !slices.Contains(out, r.Holder) {
+			out = append(out, r.Holder)
+		}
+	}
+	return out
+}
+
+// heldBy are rows that were made for everybody as a person sees them.
+func heldBy(id int64, rows []views.MessageRow) []views.MessageRow {
+	out := slices.Clone(rows)
+	for i := range out {
+		out[i].Mine = out[i].Holder == id
+	}
+	return out
+}
+
+// The messages that changed after a number, which are the same for all lists of a box, and those of them that fit a filter.
+type (
+	mailAfter struct {
+		box   db.Box
+		since int64
+	}
+	mailFitsAfter struct {
+		filter views.MessageFilter
+		holder int64
+		since  int64
+	}
+)
+
 // changedMessages reads the rows behind changes. Those that do not fit the filter (any more) are marked.
-func (s *Server) changedMessages(ctx context.Context, v db.Snapshot, f views.MessageFilter, changes []db.Change, r reader) ([]views.MessageRow, error) {
-	if len(changes) == 0 {
+func (s *Server) changedMessages(ctx context.Context, v db.Snapshot, f views.MessageFilter, u changes, r reader) ([]views.MessageRow, error) {
+	if len(u.Rows) == 0 {
 		return nil, nil
 	}
-	ids := make([]int64, len(changes))
-	for i, c := range changes {
+	ids := make([]int64, len(u.Rows))
+	for i, c := range u.Rows {
 		ids[i] = c.Item
 	}
 	filter := mailFilter(f, r)
-	all, err := v.MailList(ctx, db.MailFilter{Box: filter.Box, IDs: ids, Limit: len(ids)})
+	all, err := inCommon(u.moment, mailAfter{filter.Box, u.since}, func() ([]db.Mail, error) {
+		return v.MailList(ctx, db.MailFilter{Box: filter.Box, IDs: ids, Limit: len(ids)})
+	})
 	if err != nil {
 		return nil, err
 	}
-	filter.IDs, filter.Limit = ids, len(ids)
-	fitting, err := v.MailList(ctx, filter)
+	fits, err := inCommon(u.moment, mailFitsAfter{f, filter.Holder, u.since}, func() (map[int64]bool, error) {
+		filter.IDs, filter.Limit = ids, len(ids)
+		list, err := v.MailList(ctx, filter)
+		fits := map[int64]bool{}
+		for _, m := range list {
+			fits[m.ID] = true
+		}
+		return fits, err
+	})
 	if err != nil {
 		return nil, err
-	}
-	fits := map[int64]bool{}
-	for _, m := range fitting {
-		fits[m.ID] = true
 	}
 	rows := s.mailRows(all, r)
 	for i := range rows {

@@ -151,24 +151,24 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, ca
 }
 
 // patientScreen is a patient's page as an open page: what stands above the timeline is drawn anew when something about
-// the patient changed, and of the timeline the rows that did.
+// the patient changed, and of the timeline the rows that did. What people mark changes its row alone.
 func (s *Server) patientScreen(id string, canMark bool) live.Screen {
 	return s.screenOf("patient "+strconv.FormatBool(canMark)+" "+id, func(c db.Change) bool { return c.PatientID == id },
 		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
 			var p views.PatientDetail
-			var err error
-			if u.any() {
+			more := u.TooMany || slices.ContainsFunc(u.Rows, func(c db.Change) bool { return c.Topic != db.TopicMarks })
+			if more {
+				var err error
 				if p, err = s.patientDetail(ctx, v, id, canMark); err != nil {
 					return nil, err
 				}
-				list, err := s.changedTimeline(ctx, v, id, u)
-				if err != nil {
-					return nil, err
-				}
-				p.Rows = s.rows(list, canMark)
 			}
-			p.Live = u.Live
-			return views.PatientUpdate(p, u.any()), err
+			list, err := s.changedTimeline(ctx, v, id, u)
+			if err != nil {
+				return nil, err
+			}
+			p.Rows, p.Live = s.rows(list, canMark), u.Live
+			return views.PatientUpdate(p, more), nil
 		})
 }
 

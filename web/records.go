@@ -114,13 +114,14 @@ func (s *Server) recordsScreen(f views.RecordsFilter) live.Screen {
 	concerns := func(c db.Change) bool {
 		return c.Topic == db.TopicRecords || c.Topic == "" && c.NotificationID == 0 && c.PatientID != "" // a name may have come
 	}
-	return s.screenOf("records?"+f.Query().Encode(), concerns, func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
+	key := "records?" + f.Query().Encode()
+	return s.screenOf(key, concerns, func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
 		var p views.Records
 		var err error
 		if u.TooMany {
 			p, err = s.recordsRows(ctx, v, f, 0)
 		} else {
-			p.Rows, err = s.changedPulls(ctx, v, f, u.Rows)
+			p.Rows, err = inCommon(u.moment, rowsAfter{key, u.since}, func() ([]views.PullRow, error) { return s.changedPulls(ctx, v, f, u.Rows) })
 		}
 		p.Live = u.Live
 		return views.RecordsUpdate(p, u.TooMany), err

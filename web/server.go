@@ -58,7 +58,8 @@ type Server struct {
 
 // New makes a server on an open data folder. It listens and works only in [Server.Run].
 func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
-	s := &Server{cfg: cfg, db: d, hub: live.NewHub(), refusals: &intake.Refusals{}}
+	s := &Server{cfg: cfg, db: d, refusals: &intake.Refusals{}}
+	s.hub = live.NewHub(live.Options{Read: s.moment, Logins: s.logins, Log: cfg.Log})
 	vault, err := archive.OpenVault(cfg.DataDir, cfg.DataKey)
 	if err != nil {
 		return nil, err

@@ -299,7 +299,7 @@ func version(st db.Health) []views.Fact {
 
 // systemScreen is the page as an open one.
 func (s *Server) systemScreen() live.Screen {
-	return s.screenOf("system", func(db.Change) bool { return true }, func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
+	return s.screenOf("system", nil, func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
 		s.overview.mu.Lock()
 		s.overview.drawn = time.Now() //nolint:forbidigo // how long a page is open, not the clinic's time
 		s.overview.mu.Unlock()

@@ -33,6 +33,7 @@ func measures() []measure {
 	var o archiveBench
 	var pages pagesBench
 	var memory memoryBench
+	l := liveBench{json: true}
 	var fill fillBench
 	var folder string
 	return []measure{
@@ -80,6 +81,19 @@ func measures() []measure {
 			small: func() { pages.fill.events, pages.fill.records, pages.rounds = 1000, 50, 3 },
 			run:   func(ctx context.Context, dir string, t terminal) error { return pages.run(ctx, dir, t) },
 			given: func(named string) { pages.folder = named },
+		},
+		{
+			name: "live", help: "a thousand open screens, from the webhook to each of them, beside a server that does nothing but send such frames",
+			flags: func(f *flag.FlagSet) {
+				f.IntVar(&l.sockets, "sockets", 1000, "how many screens are open")
+				f.IntVar(&l.filters, "filters", 50, "over how many filters of the feed")
+				f.IntVar(&l.existing, "existing", 20_000, "how many webhooks are in the chart before")
+				f.StringVar(&l.folder, "folder", "", "a data folder to measure in, such as a copy of a large one; it is written to")
+				f.IntVar(&l.events, "webhooks", 200, "how many webhooks are timed")
+				f.Float64Var(&l.rate, "rate", 20, "webhooks a second")
+			},
+			small: func() { l.sockets, l.filters, l.existing, l.events, l.rate = 120, 10, 64, 10, 50 },
+			run:   func(ctx context.Context, dir string, t terminal) error { return l.run(ctx, dir, t) },
 		},
 		{
 			name: "memory", help: "memory of the whole process: at rest, with its pages, exports and big files",

@@ -201,7 +201,7 @@ func (s *Service) SessionByID(ctx context.Context, id SessionID) (Session, error
 	if errors.Is(err, sql.ErrNoRows) {
 		return Session{}, ErrNoSession
 	}
-	if now := s.now(); err == nil && (now.Sub(x.CreatedAt) >= s.absolute || now.Sub(x.ActiveAt) >= s.idle) {
+	if err == nil && s.over(x.Session) {
 		return Session{}, ErrNoSession
 	}
 	return x, err

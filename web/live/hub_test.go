@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,10 +40,16 @@ type building struct {
 	wait   sync.WaitGroup
 }
 
-func serve(handle func(*Hub, *websocket.Conn)) *building {
-	hub := NewHub()
+func serve(handle func(*Hub, *websocket.Conn)) *building { return serveKnowing(nil, handle) }
+
+func serveKnowing(logins func(context.Context) (map[string]string, error), handle func(*Hub, *websocket.Conn)) *building {
+	return serveReading(func(context.Context) (Moment, error) { return Moment{}, nil }, logins, handle)
+}
+
+func serveReading(read func(context.Context) (Moment, error), logins func(context.Context) (map[string]string, error), handle func(*Hub, *websocket.Conn)) *building {
+	hub := NewHub(Options{Read: read, Logins: logins, Log: quiet})
 	b := &building{hub: hub, app: fiber.New(fiber.Config{DisableStartupMessage: true}), pipes: fasthttputil.NewInmemoryListener()}
-	b.app.Get("/", websocket.New(func(c *websocket.Conn) { handle(hub, c) }))
+	b.app.Get("/", websocket.New(func(c *websocket.Conn) { handle(hub, c) }, Config()))
 	var ctx context.Context
 	ctx, b.cancel = context.WithCancel(context.Background())
 	b.wait.Go(func() { _ = hub.Run(ctx) })
@@ -78,7 +86,7 @@ type counter struct {
 }
 
 func (c *counter) screen(key string) Screen {
-	return Screen{Key: key, Render: func(_ context.Context, since int64) (Update, error) {
+	return Screen{Key: key, Render: func(_ context.Context, _ Moment, since int64) (Update, error) {
 		c.drawn.Add(1)
 		n := c.n.Load()
 		return Update{HTML: []byte(fmt.Sprintf("%d-%d", since, n) + strings.Repeat(" ", c.bulk)), Head: n}, nil
@@ -107,13 +115,11 @@ func code(t *testing.T, conn *client.Conn) int {
 	}
 }
 
-func always() bool { return true }
-
 // TestEveryMessageContinuesTheOneBefore: what a screen gets are ranges that follow one another, whatever is told meanwhile.
 func TestEveryMessageContinuesTheOneBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counter{}
-		b := serve(func(h *Hub, conn *websocket.Conn) { h.Serve(conn, Owner{"a", always}, c.screen("n"), 0, quiet) })
+		b := serve(func(h *Hub, conn *websocket.Conn) { h.Serve(conn, Owner{ID: "a"}, c.screen("n"), 0, quiet) })
 		defer b.stop()
 		var wg sync.WaitGroup
 		for range 20 {
@@ -146,7 +152,7 @@ func TestEveryMessageContinuesTheOneBefore(t *testing.T) {
 func TestBurstIsOneMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counter{}
-		b := serve(func(h *Hub, conn *websocket.Conn) { h.Serve(conn, Owner{"a", always}, c.screen("n"), 0, quiet) })
+		b := serve(func(h *Hub, conn *websocket.Conn) { h.Serve(conn, Owner{ID: "a"}, c.screen("n"), 0, quiet) })
 		defer b.stop()
 		conn := b.dial(t)
 		if got := text(t, conn); got != "0-0" {
@@ -171,12 +177,12 @@ func TestBurstIsOneMessage(t *testing.T) {
 func TestChangeWhileDrawingIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counter{}
-		slow := Screen{Key: "slow", Render: func(ctx context.Context, since int64) (Update, error) {
-			u, err := c.screen("slow").Render(ctx, since)
+		slow := Screen{Key: "slow", Render: func(ctx context.Context, m Moment, since int64) (Update, error) {
+			u, err := c.screen("slow").Render(ctx, m, since)
 			time.Sleep(time.Second) // what was read is drawn
 			return u, err
 		}}
-		b := serve(func(h *Hub, conn *websocket.Conn) { h.Serve(conn, Owner{"a", always}, slow, 0, quiet) })
+		b := serve(func(h *Hub, conn *websocket.Conn) { h.Serve(conn, Owner{ID: "a"}, slow, 0, quiet) })
 		defer b.stop()
 		conn := b.dial(t)
 		if got := text(t, conn); got != "0-0" {
@@ -195,29 +201,67 @@ func TestChangeWhileDrawingIsNotLost(t *testing.T) {
 	})
 }
 
-func TestLoginThatEndedByTimeClosesItsSockets(t *testing.T) {
+// TestLoginsAreLookedAtOnceForAllSockets, each second: one that ended, by time or in another process, closes its sockets,
+// and one whose role is another has them come back. A login that began since the question was asked is left alone.
+func TestLoginsAreLookedAtOnceForAllSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ended atomic.Bool
-		b := serve(func(h *Hub, conn *websocket.Conn) {
-			h.Serve(conn, Owner{"a", func() bool { return !ended.Load() }}, (&counter{}).screen("n"), 0, quiet)
+		var mu sync.Mutex
+		logins, asked := map[string]string{}, 0
+		for i := range 10 {
+			logins[strconv.Itoa(i)] = "viewer"
+		}
+		var n atomic.Int64
+		b := serveKnowing(func(context.Context) (map[string]string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if asked++; asked%7 == 0 {
+				return nil, errors.New("no database")
+			}
+			return maps.Clone(logins), nil
+		}, func(h *Hub, conn *websocket.Conn) {
+			h.Serve(conn, Owner{ID: strconv.FormatInt(n.Add(1)/5, 10), Role: "viewer"}, (&counter{}).screen("n"), 0, quiet)
 		})
 		defer b.stop()
-		conn := b.dial(t)
-		defer func() { _ = conn.Close() }()
-		text(t, conn)
-		closed := make(chan int, 1)
-		go func() { closed <- code(t, conn) }() // reads, and answers pings
+		type end struct{ socket, code int }
+		ended := make(chan end, 50)
+		for i := range 50 {
+			conn := b.dial(t)
+			text(t, conn)
+			go func() { ended <- end{i, code(t, conn)}; _ = conn.Close() }() // reads, and answers pings
+		}
+		mu.Lock()
+		delete(logins, "10") // of the last socket
+		asked = 0
+		mu.Unlock()
+		<-ended // it was never there
 		time.Sleep(5 * time.Minute)
-		if n := b.hub.Watching(); n != 1 {
-			t.Fatal("the socket ended while the login was running")
+		synctest.Wait()
+		mu.Lock()
+		if asked < 290 || asked > 310 {
+			t.Errorf("50 sockets asked for their logins %d times in 5 minutes, want once a second", asked)
 		}
-		ended.Store(true)
+		delete(logins, "3")
+		logins["5"] = "admin"
 		began := time.Now()
-		if c := <-closed; c != 1008 {
-			t.Errorf("the socket ended with %d, want 1008", c)
+		mu.Unlock()
+		codes := map[int]int{}
+		for range 10 {
+			codes[(<-ended).code]++
 		}
-		if took := time.Since(began); took > 20*time.Second {
+		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("only after %s", took)
+		}
+		if codes[1008] != 5 || codes[1012] != 5 {
+			t.Errorf("they ended with %v, want 5 of 1008 and 5 of 1012", codes)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := b.hub.Watching(); n != 39 {
+			t.Errorf("%d sockets are open, want the 39 whose logins go on", n)
+		}
+		b.hub.End("0")
+		for i := range 10 {
+			b.hub.End(strconv.Itoa(i))
 		}
 	})
 }
@@ -226,7 +270,7 @@ func TestLoginThatEndedByTimeClosesItsSockets(t *testing.T) {
 func TestBrowserThatIsGoneIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := serve(func(h *Hub, conn *websocket.Conn) {
-			h.Serve(conn, Owner{"a", always}, (&counter{}).screen("n"), 0, quiet)
+			h.Serve(conn, Owner{ID: "a"}, (&counter{}).screen("n"), 0, quiet)
 		})
 		defer b.stop()
 		dead := b.dial(t)
@@ -268,11 +312,11 @@ func TestSlowReaderCostsNothing(t *testing.T) {
 		served := make(chan struct{}, 1)
 		b := serve(func(h *Hub, conn *websocket.Conn) {
 			if turn.Add(1) == 1 {
-				h.Serve(conn, Owner{"slow", always}, slow.screen("slow"), 0, quiet)
+				h.Serve(conn, Owner{ID: "slow"}, slow.screen("slow"), 0, quiet)
 				served <- struct{}{}
 				return
 			}
-			h.Serve(conn, Owner{"fast", always}, fast.screen("fast"), 0, quiet)
+			h.Serve(conn, Owner{ID: "fast"}, fast.screen("fast"), 0, quiet)
 		})
 		defer b.stop()
 		idle := b.dial(t) // never reads
@@ -313,7 +357,7 @@ func TestSlowReaderCostsNothing(t *testing.T) {
 func TestCloseTellsEveryoneToComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := serve(func(h *Hub, conn *websocket.Conn) {
-			h.Serve(conn, Owner{"a", always}, (&counter{}).screen("n"), 0, quiet)
+			h.Serve(conn, Owner{ID: "a"}, (&counter{}).screen("n"), 0, quiet)
 		})
 		var conns []*client.Conn
 		for range 10 {
@@ -351,7 +395,7 @@ func TestCloseWaitsNoLongerThanItIsToldTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counter{bulk: 1 << 20}
 		b := serve(func(h *Hub, conn *websocket.Conn) {
-			h.Serve(conn, Owner{"a", always}, c.screen("n"), 0, quiet)
+			h.Serve(conn, Owner{ID: "a"}, c.screen("n"), 0, quiet)
 		})
 		conn := b.dial(t)
 		for range 5 {
@@ -372,7 +416,7 @@ func TestEndClosesTheSocketsOfOneLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
 		b := serve(func(h *Hub, conn *websocket.Conn) {
-			h.Serve(conn, Owner{[]string{"a", "b"}[n.Add(1)%2], always}, (&counter{}).screen("n"), 0, quiet)
+			h.Serve(conn, Owner{ID: []string{"a", "b"}[n.Add(1)%2]}, (&counter{}).screen("n"), 0, quiet)
 		})
 		defer b.stop()
 		var conns []*client.Conn
@@ -408,15 +452,15 @@ func (l lines) Write(p []byte) (int, error) { l <- string(p); return len(p), nil
 
 // TestPanicWhileDrawingEndsOneSocket: under it is a library that would end the process.
 func TestPanicWhileDrawingEndsOneSocket(t *testing.T) {
-	for name, render := range map[string]func(context.Context, int64) (Update, error){
-		"panic": func(context.Context, int64) (Update, error) { panic("Zebulon Quagmire") },
-		"error": func(context.Context, int64) (Update, error) { return Update{}, errors.New("no database") },
+	for name, render := range map[string]func(context.Context, Moment, int64) (Update, error){
+		"panic": func(context.Context, Moment, int64) (Update, error) { panic("Zebulon Quagmire") },
+		"error": func(context.Context, Moment, int64) (Update, error) { return Update{}, errors.New("no database") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := make(lines, 100)
 				b := serve(func(h *Hub, conn *websocket.Conn) {
-					h.Serve(conn, Owner{"a", always}, Screen{Key: "bad", Render: render}, 0, slog.New(slog.NewTextHandler(log, nil)))
+					h.Serve(conn, Owner{ID: "a"}, Screen{Key: "bad", Render: render}, 0, slog.New(slog.NewTextHandler(log, nil)))
 				})
 				conn := b.dial(t)
 				if c := code(t, conn); c != 1011 {
@@ -432,39 +476,155 @@ func TestPanicWhileDrawingEndsOneSocket(t *testing.T) {
 	}
 }
 
-// TestUpdatesAreSharedWithinATellingOnly: a screen never gets what was drawn before the change it was told of.
+// TestUpdatesAreSharedWithinATellingOnly: a screen never gets what was drawn before the change it was told of, nor what was
+// drawn for people of another role.
 func TestUpdatesAreSharedWithinATellingOnly(t *testing.T) {
-	h := NewHub()
-	c := &counter{}
+	c := &counter{bulk: 1 << 10}
+	h := NewHub(Options{Read: func(context.Context) (Moment, error) { return Moment{Head: c.n.Load()}, nil }, Log: quiet})
+	now := func(anew bool) *telling {
+		t.Helper()
+		now, err := h.now(t.Context(), anew)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now
+	}
 	s := c.screen("n")
 	for range 3 {
-		if u, err := h.update(s, 0); err != nil || u.Head != 0 {
-			t.Fatalf("%+v %v", u, err)
+		if d := h.draw(now(false), "viewer", s, 0); d.err != nil || d.head != 0 {
+			t.Fatalf("%+v", d)
 		}
 	}
 	if n := c.drawn.Load(); n != 1 {
 		t.Errorf("drawn %d times, want once", n)
 	}
+	if h.draw(now(false), "admin", s, 0); c.drawn.Load() != 2 {
+		t.Error("an admin got what was drawn for a viewer")
+	}
 	c.n.Store(5)
-	h.tell()
-	if u, _ := h.update(s, 0); u.Head != 5 {
-		t.Errorf("after the telling the update goes to %d, want 5", u.Head)
+	if d := h.draw(now(false), "viewer", s, 0); d.head != 5 {
+		t.Errorf("after the change the update goes to %d, want 5", d.head)
 	}
-	if u, _ := h.update(c.screen("another"), 0); u.Head != 5 || c.drawn.Load() != 3 {
-		t.Errorf("another screen got what was drawn for this one")
+	if d := h.draw(now(true), "viewer", c.screen("another"), 0); d.head != 5 || c.drawn.Load() != 4 {
+		t.Error("another screen got what was drawn for this one")
 	}
-	for i := range int64(3 * keepRecent) { // what is kept is bounded
-		if _, err := h.update(s, i); err != nil {
-			t.Fatal(err)
+	if h.draw(now(true), "viewer", s, 0); c.drawn.Load() != 5 {
+		t.Error("a telling used what was drawn for the one before")
+	}
+	c.bulk = 1 << 20
+	last := now(true)
+	for i := range int64(20) { // what is kept is bounded
+		if d := h.draw(last, "viewer", s, i); d.err != nil {
+			t.Fatal(d.err)
 		}
 	}
-	kept := 0
-	for _, e := range h.recent.ring {
-		if e.ok {
-			kept++
+	if len(last.drawn) > 8 || last.kept > mostKept {
+		t.Errorf("%d updates of %d bytes are kept", len(last.drawn), last.kept)
+	}
+}
+
+// TestScreenThatNothingConcernsIsLeftAlone, but told how far it is before it seems far behind; what is around its content
+// is sent where that is not as it was.
+func TestScreenThatNothingConcernsIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		var state atomic.Value
+		state.Store("none new")
+		b := serveReading(func(context.Context) (Moment, error) {
+			return Moment{Head: n.Load(), State: state.Load().(string)}, nil
+		}, nil, func(h *Hub, conn *websocket.Conn) {
+			h.Serve(conn, Owner{ID: "a"}, Screen{Key: "other", Render: func(_ context.Context, m Moment, since int64) (Update, error) {
+				return Update{HTML: fmt.Appendf(nil, "%d-%d %s", since, m.Head, m.State), Head: m.Head, Idle: true}, nil
+			}}, 0, quiet)
+		})
+		defer b.stop()
+		conn := b.dial(t)
+		defer func() { _ = conn.Close() }()
+		text(t, conn)
+		step := func(by int64) {
+			n.Add(by)
+			b.hub.Wake()
+			time.Sleep(time.Second)
 		}
-	}
-	if kept > keepRecent {
-		t.Errorf("%d updates are kept", kept)
-	}
+		for range 4 {
+			step(30)
+		}
+		if got := b.hub.Sent(); got != 1 {
+			t.Errorf("%d messages were sent, want none but the first", got)
+		}
+		state.Store("one new")
+		step(1)
+		if got := text(t, conn); got != "120-121 one new" {
+			t.Errorf("then it was told %q", got)
+		}
+		for range 10 {
+			step(30)
+		}
+		if got := text(t, conn); got != "301-331 one new" {
+			t.Errorf("after 210 changes it was told %q", got)
+		}
+		if got := b.hub.Sent(); got != 3 {
+			t.Errorf("%d messages were sent, want 3", got)
+		}
+	})
+}
+
+// TestPeopleGetTheirOwn: where some are shown something else, it goes to them and to nobody else.
+func TestPeopleGetTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n, drawn atomic.Int64
+		b := serve(func(h *Hub, conn *websocket.Conn) {
+			h.Serve(conn, Owner{Person: strconv.FormatInt(n.Add(1)%4, 10)}, Screen{Key: "n", Render: func(context.Context, Moment, int64) (Update, error) {
+				drawn.Add(1)
+				return Update{HTML: []byte("everybody"), Own: map[string][]byte{"1": []byte("one"), "3": []byte("three")}}, nil
+			}}, 0, quiet)
+		})
+		defer b.stop()
+		for i := range 20 {
+			conn := b.dial(t)
+			want := []string{"everybody", "one", "everybody", "three"}[(i+1)%4]
+			if got := text(t, conn); got != want {
+				t.Errorf("person %d got %q, want %q", (i+1)%4, got, want)
+			}
+			_ = conn.Close()
+		}
+		if drawn.Load() != 1 {
+			t.Errorf("drawn %d times, want once", drawn.Load())
+		}
+	})
+}
+
+// TestManySocketsTakeLittle: open and idle, each is one goroutine of ours, and a change for all of them is drawn once.
+func TestManySocketsTakeLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &counter{bulk: 2 << 10}
+		b := serve(func(h *Hub, conn *websocket.Conn) { h.Serve(conn, Owner{Role: "viewer"}, c.screen("n"), 0, quiet) })
+		defer b.stop()
+		const sockets = 500
+		conns := make([]*client.Conn, sockets)
+		for i := range conns {
+			conns[i] = b.dial(t)
+			text(t, conns[i])
+		}
+		synctest.Wait()
+		if n := runtime.NumGoroutine(); n > sockets+60 {
+			t.Errorf("%d goroutines for %d idle sockets", n, sockets)
+		}
+		before := c.drawn.Load()
+		for i := range 5 {
+			c.n.Add(1)
+			b.hub.Wake()
+			for _, conn := range conns {
+				if got := text(t, conn); !strings.HasSuffix(got, strconv.Itoa(i+1)) {
+					t.Fatalf("change %d was told as %q", i+1, got)
+				}
+			}
+		}
+		if n := c.drawn.Load() - before; n != 5 {
+			t.Errorf("5 changes for %d sockets that show the same were drawn %d times", sockets, n)
+		}
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	})
 }
