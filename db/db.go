@@ -87,13 +87,18 @@ var writerPragmas = []string{"PRAGMA cache_size = -65536", "PRAGMA temp_store = 
 // end. A log that was longer for a while is cut to 64 MiB when it begins anew.
 var servingPragmas = []string{"PRAGMA wal_autocheckpoint = 98304", "PRAGMA journal_size_limit = 67108864"}
 
+// newDB is a database that nothing is opened of yet.
+func newDB(now func() time.Time) *DB {
+	return &DB{now: now, broken: make(chan struct{}), committed: func() {}, fullChanged: func() {}, views: &views{open: map[int64]view{}}}
+}
+
 // Open opens the data folder dir, makes it and the database where missing, and checks that this build fits them.
 // Errors are one sentence that says what to do.
 func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the data folder %s: %w; choose another one with CAREBELL_DATA", dir, reason(err))
 	}
-	d := &DB{now: o.Now, broken: make(chan struct{}), committed: func() {}, fullChanged: func() {}, views: &views{open: map[int64]view{}}}
+	d := newDB(o.Now)
 	defer func() {
 		if err != nil {
 			_ = d.Close()
@@ -180,6 +185,9 @@ func dsn(path string, more ...string) string {
 	}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(abs)}).EscapedPath() + "?" + strings.Join(q, "&")
 }
+
+// SQLiteVersion is the version of SQLite in this build.
+func SQLiteVersion() string { return sqlite3.SQLITE_VERSION }
 
 func (d *DB) check(ctx context.Context, path string) error {
 	var version string

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -30,7 +31,7 @@ type InboxSearch struct {
 	Before    int64     // only numbers below; 0 = from the top
 	Seqs      []int64   // only these; nil = all
 	Limit     int
-	Reach     int // look at no more than about so many rows, where no text is searched for; 0 = at all
+	Reach     int // look at no more than about so many rows; 0 = at all
 }
 
 // InboxList lists the messages that fit f. It reads no body: patients are found by what the projector noted.
@@ -72,12 +73,49 @@ func (s Snapshot) InboxPage(ctx context.Context, f InboxSearch) ([]InboxRow, Res
 // time, and fewer would be half of the inbox.
 const shortID = 6
 
-// inboxHits is a query for the numbers of the messages that fit, newest first, at most Limit for each way to find them.
+// inboxHits is a query for the numbers of the messages that fit, newest first, at most Limit.
 func (s Snapshot) inboxHits(ctx context.Context, f InboxSearch) (query string, args []any, rest Rest, err error) {
-	if f.Text != "" {
-		query, args, err = s.inboxByText(ctx, f)
-		return query, args, rest, err
+	between, err := s.inboxBetween(ctx, f.From, f.To)
+	if err != nil {
+		return "", nil, rest, err
 	}
+	var w walk
+	chosen := false
+	if f.Text != "" && f.Seqs == nil {
+		if w, chosen, err = s.inboxByText(ctx, f, between); err != nil {
+			return "", nil, rest, err
+		}
+	}
+	if !chosen {
+		w = inboxWalk(&f)
+		if f.Text != "" {
+			means, args := f.means()
+			w.tests.add(means, args...)
+		}
+		if f.Before > 0 {
+			w.along.add(w.id+" < ?", f.Before)
+		}
+		if between != nil {
+			w.along.add(w.id+" >= ? AND "+w.id+" <= ?", between[0], between[1])
+		}
+	}
+	tests, err := f.filter()
+	if err != nil {
+		return "", nil, rest, err
+	}
+	w.tests.clauses, w.tests.args = append(w.tests.clauses, tests.clauses...), append(w.tests.args, tests.args...)
+	if f.Text != "" {
+		f.Reach /= 2 // whom a message names, and how they are called, costs twice as much as other tests
+	}
+	if rest, err = s.bound(ctx, &w, f.Reach); err != nil {
+		return "", nil, rest, err
+	}
+	where, args := w.where()
+	return `SELECT ` + w.id + ` AS seq FROM ` + w.source() + ` WHERE ` + where + ` ORDER BY ` + w.id + ` DESC LIMIT ?`, append(args, f.Limit), rest, nil
+}
+
+// inboxWalk chooses the index that f is answered by, and takes out of f what the index answers.
+func inboxWalk(f *InboxSearch) walk {
 	w := walk{from: "inbox i", id: "i.seq", at: "i.received_at"}
 	switch {
 	case f.Seqs != nil:
@@ -102,62 +140,128 @@ func (s Snapshot) inboxHits(ctx context.Context, f InboxSearch) (query string, a
 		w.along.add("i.type = ?", f.Type)
 		f.Type = ""
 	}
-	if f.Before > 0 {
-		w.along.add(w.id+" < ?", f.Before)
-		f.Before = 0
-	}
-	if w.tests, err = f.filter(); err != nil {
-		return "", nil, rest, err
-	}
-	if rest, err = s.bound(ctx, &w, f.Reach); err != nil {
-		return "", nil, rest, err
-	}
-	where, args := w.where()
-	return `SELECT ` + w.id + ` AS seq FROM ` + w.source() + ` WHERE ` + where + ` ORDER BY ` + w.id + ` DESC LIMIT ?`, append(args, f.Limit), rest, nil
+	return w
 }
 
-// inboxByText is a query for the numbers of the messages that a text means.
-func (s Snapshot) inboxByText(ctx context.Context, f InboxSearch) (string, []any, error) {
-	filter, err := f.filter()
-	if err != nil {
-		return "", nil, err
+// clockSlack is how many messages may have come while the clock was being set back for a search by days to find all of them.
+const clockSlack = 1000
+
+// inboxBetween are the numbers of the first and the last message that came in a time; nil where it has no bounds. They are
+// in the order in which they came, but for those that came while the clock was set.
+func (s Snapshot) inboxBetween(ctx context.Context, from, to time.Time) (*[2]int64, error) {
+	if from.IsZero() && to.IsZero() {
+		return nil, nil //nolint:nilnil // as said above
 	}
-	var parts []string
-	var all []any
-	add := func(way string, args ...any) {
-		parts = append(parts, `SELECT * FROM (SELECT i.seq FROM inbox i WHERE `+strings.Join(append([]string{way}, filter.clauses...), " AND ")+` ORDER BY i.seq DESC LIMIT ?)`)
-		all = append(append(append(all, args...), filter.args...), f.Limit)
+	out := [2]int64{0, math.MaxInt64}
+	bound := func(at time.Time, query string, out *int64) error {
+		if at.IsZero() {
+			return nil
+		}
+		if err := s.QueryRowContext(ctx, query, at.UnixMilli(), clockSlack).Scan(out); err != nil {
+			return fmt.Errorf("looking for the messages of a day: %w", err)
+		}
+		return nil
 	}
+	err := bound(from, `SELECT coalesce(min(seq), 9223372036854775807) FROM (SELECT seq FROM inbox INDEXED BY inbox_received WHERE received_at >= ? ORDER BY received_at LIMIT ?)`, &out[0])
+	if err == nil {
+		err = bound(to, `SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM inbox INDEXED BY inbox_received WHERE received_at < ? ORDER BY received_at DESC LIMIT ?)`, &out[1])
+	}
+	return &out, err
+}
+
+// means is a condition that a text means a message: the beginning of its ids, its type, or its patient.
+func (f InboxSearch) means() (string, []any) {
+	about, args := aboutPatient("w.patient_id", f.Text)
+	or, all := []string{"EXISTS (SELECT 1 FROM inbox_patient w WHERE w.seq = i.seq AND " + about + ")"}, args
 	if len(f.Text) >= shortID {
-		end := f.Text + "\U0010FFFF"
-		add(`i.seq IN (SELECT seq FROM inbox WHERE message_id >= ? AND message_id < ?)`, f.Text, end)
-		add(`i.seq IN (SELECT seq FROM inbox WHERE request_id <> '' AND request_id >= ? AND request_id < ?)`, f.Text, end)
+		or, all = append(or, "substr(i.message_id, 1, length(?)) = ?", "substr(i.request_id, 1, length(?)) = ?"), append(all, f.Text, f.Text, f.Text, f.Text)
 	} else {
-		add(`i.message_id = ?`, f.Text)
-		add(`i.seq IN (SELECT seq FROM inbox WHERE message_id >= ? AND message_id < ?)`, f.Text+idEnd, f.Text+" ")
-		add(`i.request_id <> '' AND i.request_id = ?`, f.Text)
+		or, all = append(or, "i.message_id = ?", "i.message_id >= ? AND i.message_id < ?", "i.request_id = ?"), append(all, f.Text, f.Text+idEnd, f.Text+" ", f.Text)
 	}
 	for _, t := range f.TextTypes {
-		add(`i.type = ?`, t)
+		or, all = append(or, "i.type = ?"), append(all, t)
 	}
-	patients, ok, err := s.people(ctx, f.Text)
-	if err != nil {
-		return "", nil, err
-	}
-	if ok {
-		who, err := json.Marshal(patients)
-		if err != nil {
-			return "", nil, err
-		}
-		add(`i.seq IN (SELECT seq FROM inbox_patient INDEXED BY inbox_patient_of WHERE patient_id IN (SELECT value FROM json_each(?)))`, string(who))
-	} else { // so many that the newest rows are among them
-		about, args := aboutPatient("d.patient_id", f.Text)
-		add(`EXISTS (SELECT 1 FROM inbox_patient d WHERE d.seq = i.seq AND `+about+`)`, args...)
-	}
-	return strings.Join(parts, " UNION "), all, nil
+	return "(" + strings.Join(or, " OR ") + ")", all
 }
 
-// filter is what every hit must fit.
+// inboxByText goes along the messages that the text means by their ids, types and patients, the newest of each, where those
+// are few enough. It says whether they are.
+func (s Snapshot) inboxByText(ctx context.Context, f InboxSearch, between *[2]int64) (w walk, chosen bool, err error) {
+	patients, ok, err := s.people(ctx, f.Text)
+	if err != nil || !ok {
+		return w, false, err
+	}
+	reach := f.Reach
+	if reach <= 0 {
+		reach = math.MaxInt32
+	}
+	ids, ok, err := s.inboxByID(ctx, f.Text, reach)
+	if err != nil || !ok {
+		return w, false, err
+	}
+	who, err := json.Marshal(patients)
+	if err != nil {
+		return w, false, err
+	}
+	types, err := json.Marshal(append([]string{}, f.TextTypes...))
+	if err != nil {
+		return w, false, err
+	}
+	// Those of a type or a patient can be very many: all are searched back to where the one with the most stops.
+	before, from := int64(math.MaxInt64), int64(0)
+	if f.Before > 0 {
+		before = f.Before
+	}
+	if between != nil {
+		from = between[0]
+		if between[1] < before-1 {
+			before = between[1] + 1
+		}
+	}
+	var floor sql.NullInt64
+	if n := len(patients) + len(f.TextTypes); n > 0 && f.Reach > 0 {
+		skip := max(f.Reach/n, f.Limit) - 1
+		err = s.QueryRowContext(ctx, `SELECT max(at) FROM (
+				SELECT (SELECT p.seq FROM inbox_patient p INDEXED BY inbox_patient_of WHERE p.patient_id = j.value AND p.seq < ? AND p.seq >= ? ORDER BY p.seq DESC LIMIT 1 OFFSET ?) AS at FROM json_each(?) j
+				UNION ALL SELECT (SELECT t.seq FROM inbox t INDEXED BY inbox_type WHERE t.type = j.value AND t.seq < ? AND t.seq >= ? ORDER BY t.seq DESC LIMIT 1 OFFSET ?) FROM json_each(?) j)`,
+			before, from, skip, string(who), before, from, skip, string(types)).Scan(&floor)
+		if err != nil {
+			return w, false, fmt.Errorf("bounding a search: %w", err)
+		}
+		from = max(from, floor.Int64)
+	}
+	w = walk{from: "inbox i", id: "i.seq", at: "i.received_at", short: true, floor: floor.Int64}
+	w.along.add(`i.seq IN (SELECT value FROM json_each(?)
+		UNION SELECT p.seq FROM json_each(?) j CROSS JOIN inbox_patient p INDEXED BY inbox_patient_of WHERE p.patient_id = j.value AND p.seq < ? AND p.seq >= ?
+		UNION SELECT t.seq FROM json_each(?) j CROSS JOIN inbox t INDEXED BY inbox_type WHERE t.type = j.value AND t.seq < ? AND t.seq >= ?)
+		AND i.seq < ? AND i.seq >= ?`, ids, string(who), before, from, string(types), before, from, before, from)
+	return w, true, nil
+}
+
+// inboxByID are the numbers, as JSON, of the messages whose own id or whose request's id begins with a text; false where
+// they are more than most.
+func (s Snapshot) inboxByID(ctx context.Context, text string, most int) (string, bool, error) {
+	query, args := `SELECT * FROM (SELECT seq FROM inbox WHERE message_id >= ? AND message_id < ? LIMIT ?)
+		UNION ALL SELECT * FROM (SELECT seq FROM inbox INDEXED BY inbox_request WHERE request_id <> '' AND request_id >= ? AND request_id < ? LIMIT ?)`,
+		[]any{text, text + "\U0010FFFF", most, text, text + "\U0010FFFF", most}
+	if len(text) < shortID {
+		query, args = `SELECT seq FROM inbox WHERE message_id = ? UNION ALL SELECT * FROM (SELECT seq FROM inbox WHERE message_id >= ? AND message_id < ? LIMIT ?)
+			UNION ALL SELECT * FROM (SELECT seq FROM inbox INDEXED BY inbox_request WHERE request_id <> '' AND request_id = ? LIMIT ?)`,
+			[]any{text, text + idEnd, text + " ", most, text, most}
+	}
+	rows, err := s.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // collect closes them
+	if err != nil {
+		return "", false, fmt.Errorf("looking for an id: %w", err)
+	}
+	seqs, err := collect(rows, func(seq *int64) error { return rows.Scan(seq) })
+	if err != nil || len(seqs) >= most {
+		return "", false, err
+	}
+	list, err := json.Marshal(append([]int64{}, seqs...))
+	return string(list), true, err
+}
+
+// filter is what every hit must fit, beside what it is found by.
 func (f InboxSearch) filter() (c conditions, err error) {
 	add := c.add
 	if f.Type != "" {
@@ -176,19 +280,11 @@ func (f InboxSearch) filter() (c conditions, err error) {
 	if f.RequestID != "" {
 		add("i.request_id <> '' AND i.request_id = ?", f.RequestID)
 	}
-	if !f.From.IsZero() || !f.To.IsZero() { // by number first, because the list is in that order
-		from, to := f.From.UnixMilli(), int64(1)<<62
-		if f.From.IsZero() {
-			from = -to
-		}
-		if !f.To.IsZero() {
-			to = f.To.UnixMilli()
-		}
-		const within = "(SELECT %s(seq) FROM inbox WHERE received_at >= ? AND received_at < ?)"
-		add("i.seq BETWEEN "+fmt.Sprintf(within, "min")+" AND "+fmt.Sprintf(within, "max")+" AND +i.received_at >= ? AND +i.received_at < ?", from, to, from, to, from, to)
+	if !f.From.IsZero() {
+		add("+i.received_at >= ?", f.From.UnixMilli())
 	}
-	if f.Before > 0 {
-		add("i.seq < ?", f.Before)
+	if !f.To.IsZero() {
+		add("+i.received_at < ?", f.To.UnixMilli())
 	}
 	if f.Seqs != nil {
 		seqs, err := json.Marshal(f.Seqs)
@@ -220,10 +316,12 @@ func (s Snapshot) InboxTypes(ctx context.Context) ([]string, error) {
 func (s Snapshot) InboxCounts(ctx context.Context, most int) (map[Status]int, error) {
 	out := map[Status]int{}
 	var unrecognized, malformed, failed, received int
-	const of = `(SELECT count(*) FROM (SELECT 1 FROM inbox_outcome WHERE status = ? LIMIT ?))`
-	err := s.QueryRowContext(ctx, `SELECT `+of+`, `+of+`, `+of+`,
-			(SELECT count(*) FROM (SELECT 1 FROM inbox WHERE seq > (SELECT coalesce(max(seq), 0) FROM inbox_outcome) LIMIT ?))`,
-		StatusUnrecognized, most, StatusMalformed, most, StatusFailed, most, most).Scan(&unrecognized, &malformed, &failed, &received)
+	of := func(status Status) string { // in words of the statement: a parameter could be 'processed', which is not in the index
+		return `(SELECT count(*) FROM (SELECT 1 FROM inbox_outcome INDEXED BY inbox_outcome_status WHERE status = '` + string(status) + `' AND status <> 'processed' LIMIT ?1))`
+	}
+	err := s.QueryRowContext(ctx, `SELECT `+of(StatusUnrecognized)+`, `+of(StatusMalformed)+`, `+of(StatusFailed)+`,
+			(SELECT count(*) FROM (SELECT 1 FROM inbox WHERE seq > (SELECT coalesce(max(seq), 0) FROM inbox_outcome) LIMIT ?1))`, most).
+		Scan(&unrecognized, &malformed, &failed, &received)
 	if err != nil {
 		return nil, fmt.Errorf("counting messages: %w", err)
 	}

@@ -350,7 +350,8 @@ func (s Snapshot) NotificationPage(ctx context.Context, f NotificationFilter) ([
 		return nil, rest, err
 	}
 	where, args := w.where()
-	rows, err := s.QueryContext(ctx, `SELECT `+notificationColumns+` FROM `+w.source()+notificationJoins+` WHERE `+where+` ORDER BY n.id DESC LIMIT ?`, append(args, f.Limit)...)
+	rows, err := s.QueryContext(ctx, `SELECT `+notificationColumns+` FROM (SELECT n.id FROM `+w.source()+` WHERE `+where+` ORDER BY n.id DESC LIMIT ?) h
+		CROSS JOIN notification n ON n.id = h.id`+notificationJoins+` ORDER BY n.id DESC`, append(args, f.Limit)...)
 	if err != nil {
 		return nil, rest, fmt.Errorf("listing notifications: %w", err)
 	}

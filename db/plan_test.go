@@ -114,6 +114,7 @@ type listing struct {
 	name string
 	ask  func(ctx context.Context, s Snapshot) error
 	few  bool // rows of a few things that a text means, or of one patient or request: those are sorted
+	seek bool // nothing is read until there is enough: there may never be
 }
 
 // listings are all lists with each of their filters, and each pair of those, from the top and further down.
@@ -183,6 +184,7 @@ func listings() (out []listing) {
 	add(false, "summary", func(ctx context.Context, s Snapshot) error { _, err := s.Summary(ctx, 999); return err })
 	add(false, "exchanges", func(ctx context.Context, s Snapshot) error { _, err := s.Exchanges(ctx, 30); return err })
 	add(false, "inbox counts", func(ctx context.Context, s Snapshot) error { _, err := s.InboxCounts(ctx, 999); return err })
+	out[len(out)-1].seek = true
 	add(false, "stays", func(ctx context.Context, s Snapshot) error { _, err := s.Stays(ctx, "p-1"); return err })
 	add(false, "a patient's messages", func(ctx context.Context, s Snapshot) error { _, err := s.MailOf(ctx, "p-1", 100); return err })
 	add(false, "a patient's requests", func(ctx context.Context, s Snapshot) error {
@@ -260,7 +262,7 @@ func TestListsAreReadByIndex(t *testing.T) {
 				for _, s := range p.steps {
 					m := scanned.FindStringSubmatch(s.Text)
 					switch {
-					case m != nil && big(table[m[1]]) && (p.perRow(s) || p.sorted(s) || !strings.Contains(p.query, "LIMIT")):
+					case m != nil && big(table[m[1]]) && (p.perRow(s) || p.sorted(s) || !strings.Contains(p.query, "LIMIT") || l.seek && !strings.Contains(s.Text, "INDEX")):
 						t.Errorf("%s reads all of %s (%s):\n%s", l.name, table[m[1]], s.Text, p)
 					case strings.HasPrefix(s.Text, "USE TEMP B-TREE FOR ORDER BY") && !l.few && !p.perRow(s) && !p.page(s):
 						t.Errorf("%s sorts:\n%s", l.name, p)

@@ -32,7 +32,7 @@ func OpenReader(ctx context.Context, dir string, now func() time.Time) (_ *DB, e
 	if err := Here(dir); err != nil {
 		return nil, err
 	}
-	d := &DB{now: now, broken: make(chan struct{}), committed: func() {}, fullChanged: func() {}}
+	d := newDB(now)
 	if d.read, err = sql.Open("sqlite", dsn(path, "mode=ro", "_pragma=query_only(1)")); err != nil {
 		return nil, err
 	}

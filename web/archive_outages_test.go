@@ -312,7 +312,7 @@ func TestKeyGoesToNoOtherHost(t *testing.T) {
 		"something else":     api("/is-a-page", says(`<html>`)),
 		"a link to the dead": api("/leads-to-the-dead", says(`{"url":"`+dead+`"}`)),
 	} {
-		id := o.take(t, o.documents("PATIENT-1", fmt.Sprintf(`{"id":"1","fileName":"a.txt","url":%q,"downloadUrl":%q}`, dead, link)))[0]
+		id := o.take(t, o.documents("PATIENT-1", fmt.Sprintf(`{"id":%q,"fileName":"a.txt","url":%q,"downloadUrl":%q}`, name, dead, link)))[0]
 		pollUntil(t, name+" to be tried", func() (string, bool) {
 			d := o.download(t, id)
 			return string(d.State), d.Reason != "" || d.State == db.FetchExpired

@@ -19,9 +19,15 @@ const exportPage = 500
 // wantsCSV says whether a list is asked for as a file: its own address with format=csv, with the filter as it is.
 func wantsCSV(c *fiber.Ctx) bool { return c.Query("format") == "csv" }
 
+// exportReach is how many rows one query of an export looks at.
+const exportReach = 50_000
+
+// errFurther is returned by what reads the rows of an export where none of those it looked at fits, and there are more.
+var errFurther = errors.New("none of these fits")
+
 // export answers with a list as a CSV file. next reads the rows that follow those it returned before, about exportPage
-// of them, and returns none at the end. They are read while they are sent, so an export has no limit; an error cuts the
-// connection, so that half a file does not look whole.
+// of them, and returns none at the end, or [errFurther]. They are read while they are sent, so an export has no limit; an
+// error cuts the connection, so that half a file does not look whole.
 func (s *Server) export(c *fiber.Ctx, name string, head []string, next func(ctx context.Context, v db.Snapshot) ([][]string, error)) error {
 	if err := s.audit(c, db.ActionExport, "", name); err != nil {
 		return err
@@ -31,13 +37,19 @@ func (s *Server) export(c *fiber.Ctx, name string, head []string, next func(ctx 
 	if c.Method() == fiber.MethodHead {
 		return nil
 	}
-	r := &exportReader{rows: func() (rows [][]string, err error) {
+	read := func() (rows [][]string, err error) {
 		ctx, cancel := context.WithTimeout(context.Background(), handlerTimeout) // the request's own is over by now
 		defer cancel()
 		err = s.db.Read(ctx, func(v db.Snapshot) error {
 			rows, err = next(ctx, v)
 			return err
 		})
+		return rows, err
+	}
+	r := &exportReader{rows: func() (rows [][]string, err error) {
+		for err = errFurther; errors.Is(err, errFurther); {
+			rows, err = read()
+		}
 		if err != nil {
 			s.cfg.Log.Error("an export was cut off", "name", name, "error", err)
 		}
@@ -47,6 +59,15 @@ func (s *Server) export(c *fiber.Ctx, name string, head []string, next func(ctx 
 	r.write([][]string{head})
 	c.Context().SetBodyStream(r, -1)
 	return nil
+}
+
+// goOn moves before to where an export goes on of which a query found n rows.
+func goOn(before *int64, n int, rest db.Rest) error {
+	if n > 0 || rest.Before == 0 {
+		return nil
+	}
+	*before = rest.Before
+	return errFurther
 }
 
 // exportReader is a CSV file that is made while it is read.

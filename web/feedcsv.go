@@ -16,9 +16,8 @@ func (s *Server) exportFeed(c *fiber.Ctx, f views.FeedFilter) error {
 	filter.Limit, filter.Reach = exportPage, exportReach
 	return s.export(c, "notifications", feedHead(words.ZoneName()), func(ctx context.Context, v db.Snapshot) ([][]string, error) {
 		list, rest, err := v.NotificationPage(ctx, filter)
-		for err == nil && len(list) == 0 && rest.Before > 0 { // nothing fits down to there
-			filter.Before = rest.Before
-			list, rest, err = v.NotificationPage(ctx, filter)
+		if err == nil {
+			err = goOn(&filter.Before, len(list), rest)
 		}
 		rows := make([][]string, len(list))
 		for i, n := range list {
@@ -28,9 +27,6 @@ func (s *Server) exportFeed(c *fiber.Ctx, f views.FeedFilter) error {
 		return rows, err
 	})
 }
-
-// exportReach is how many notifications one query of an export looks at.
-const exportReach = 50_000
 
 // feedHead is the head of an export of notifications. New columns come at the end, so that what reads the others goes on.
 // What happened on a day that was sent without a time stands there as that day, whatever the zone.

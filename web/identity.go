@@ -118,11 +118,14 @@ func shownFields(list []db.Field) []views.Field {
 
 func (s *Server) exportIdentities(c *fiber.Ctx, f views.IdentityFilter) error {
 	filter := proofingFilter(f)
-	filter.Limit = exportPage
+	filter.Limit, filter.Reach = exportPage, exportReach
 	zone := " (" + s.clock().ZoneName() + ")"
 	head := []string{"Patient", "Birth date", "Your id", "Metriport id", "Proofed identity id", "Session", "Sent" + zone, "Received" + zone, "Proofings of this person", "Request id", "Message id", "Metadata", "Other fields"}
 	return s.export(c, "identity", head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, err := v.Proofings(ctx, filter)
+		list, rest, err := v.ProofingPage(ctx, filter)
+		if err == nil {
+			err = goOn(&filter.Before, len(list), rest)
+		}
 		rows := make([][]string, len(list))
 		for i, p := range list {
 			r := s.proofing(p)

@@ -200,9 +200,12 @@ func (s *Server) exportInbox(c *fiber.Ctx, f views.InboxFilter) error {
 		return err
 	}
 	search := s.inboxSearch(f, types)
-	search.Limit = exportPage
+	search.Limit, search.Reach = exportPage, exportReach
 	return s.export(c, "inbox", head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, err := v.InboxList(ctx, search)
+		list, rest, err := v.InboxPage(ctx, search)
+		if err == nil {
+			err = goOn(&search.Before, len(list), rest)
+		}
 		rows := make([][]string, len(list))
 		for i, r := range list {
 			clock := s.clock()

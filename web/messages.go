@@ -243,7 +243,7 @@ func (s *Server) changedMessages(ctx context.Context, v db.Snapshot, f views.Mes
 
 func (s *Server) exportMessages(c *fiber.Ctx, f views.MessageFilter, r reader) error {
 	filter := mailFilter(f, r)
-	filter.Limit = exportPage
+	filter.Limit, filter.Reach = exportPage, exportReach
 	zone := " (" + s.clock().ZoneName() + ")"
 	name := "messages-received"
 	head := []string{
@@ -255,7 +255,10 @@ func (s *Server) exportMessages(c *fiber.Ctx, f views.MessageFilter, r reader) e
 		head = []string{"Sent" + zone, "Ended" + zone, "Fate", "Reason", "Patient", "Birth date", "Your id", "Metriport id", "Message id"}
 	}
 	return s.export(c, name, head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, err := v.MailList(ctx, filter)
+		list, rest, err := v.MailPage(ctx, filter)
+		if err == nil {
+			err = goOn(&filter.Before, len(list), rest)
+		}
 		rows := make([][]string, len(list))
 		for i, m := range list {
 			row, who := s.mailRow(m, r), []string{m.Patient.Name, m.Patient.BirthDate, m.Patient.ExternalID, m.PatientID}

@@ -165,7 +165,7 @@ func (s *Server) changedPulls(ctx context.Context, v db.Snapshot, f views.Record
 
 func (s *Server) exportRecords(c *fiber.Ctx, f views.RecordsFilter) error {
 	filter := pullFilter(f)
-	filter.Limit = exportPage
+	filter.Limit, filter.Reach = exportPage, exportReach
 	zone := " (" + s.clock().ZoneName() + ")"
 	head := []string{"Patient", "Birth date", "Your id", "Metriport id", "Request id", "First heard" + zone, "Latest part" + zone}
 	switch f.View {
@@ -178,7 +178,10 @@ func (s *Server) exportRecords(c *fiber.Ctx, f views.RecordsFilter) error {
 	}
 	head = append(head, "Sent along")
 	return s.export(c, "records-"+f.View, head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, err := v.Pulls(ctx, filter)
+		list, rest, err := v.PullPage(ctx, filter)
+		if err == nil {
+			err = goOn(&filter.Before, len(list), rest)
+		}
 		if err != nil {
 			return nil, err
 		}

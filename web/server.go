@@ -140,6 +140,9 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 // Auth returns the service that knows who is who.
 func (s *Server) Auth() *auth.Service { return s.auth }
 
+// Receiver takes signed deliveries of this process, for `carebell bench fill`; those that come over HTTP go the same way.
+func (s *Server) Receiver() *intake.Receiver { return s.receiver() }
+
 // Listen takes the addresses. It is apart from Run so that the ports are known before anything is served. The error is
 // one sentence that says what to do.
 func (s *Server) Listen(ctx context.Context) (err error) {
@@ -220,6 +223,10 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.watchRoom(work) })
 	g.Go(func() error { return s.upkeep(work) })
 	g.Go(func() error { return s.keepSenders(work) })
+	g.Go(func() error {
+		s.db.KeepOptimized(work, func(err error) { s.cfg.Log.Error("SQLite could not look at how the rows are spread", "error", err) })
+		return nil
+	})
 	if s.checker != nil {
 		g.Go(func() error { return s.checker.Run(work) })
 		g.Go(func() error { return s.healer.Run(work) })

@@ -31,6 +31,7 @@ const (
 	lateAfter       = time.Minute     // a message that waits for longer for the chart
 	lateFile        = 2 * time.Minute // a link that waits for longer to be fetched for the first time
 	sumsFor         = 2 * time.Second // how old the sums over all downloads may be
+	sumsShare       = 100             // they are counted anew after so many times what counting took: there can be millions
 	pulseEvery      = 5 * time.Second // how often an open page is drawn anew without a change: waiting grows older
 )
 
@@ -46,6 +47,7 @@ type overview struct {
 // sums are figures over all downloads, which are not counted anew for every change.
 type sums struct {
 	at     time.Time
+	took   time.Duration // to count
 	report db.DownloadReport
 	files  int
 	bytes  int64
@@ -117,7 +119,7 @@ func (s *Server) downloadSums(ctx context.Context, v db.Snapshot) (out sums, err
 	o := &s.overview
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if age := s.cfg.Now().Sub(o.sums.at); age >= 0 && age < sumsFor {
+	if age := s.cfg.Now().Sub(o.sums.at); age >= 0 && age < max(sumsFor, sumsShare*o.sums.took) {
 		return o.sums, nil
 	}
 	out.at = s.cfg.Now()
@@ -127,6 +129,7 @@ func (s *Server) downloadSums(ctx context.Context, v db.Snapshot) (out sums, err
 	if out.files, out.bytes, err = v.Files(ctx); err != nil {
 		return out, err
 	}
+	out.took = s.cfg.Now().Sub(out.at)
 	o.sums = out
 	return out, nil
 }

@@ -111,15 +111,21 @@ func (o archiveBench) measure(ctx context.Context, srv *web.Server, from *origin
 		return err
 	}
 
-	fmt.Fprintf(t.out, "Documents of %d KiB whose links live %s, %d in each part, %s away:\n", o.size, o.life, o.documents, o.away)
-	fmt.Fprintf(t.out, "  origin up:                       stored before expiry %s\n", up)
-	fmt.Fprintf(t.out, "  origin down for %-16s stored before expiry %s\n", o.outage.String()+":", down)
-	fmt.Fprintf(t.out, "From the answer to a webhook to the first byte asked for, at most: %s\n", up.latest.Round(time.Millisecond))
+	r := benchReport{Title: fmt.Sprintf("Documents of %d KiB whose links live %s, %d in each part, %s away", o.size, o.life, o.documents, o.away)}
 	rate, yardstick := float64(o.documents)/up.took.Seconds(), float64(o.documents)/plain.Seconds()
-	fmt.Fprintf(t.out, "Downloads per second, encrypted and durable:   %8.0f\n", rate)
-	fmt.Fprintf(t.out, "Plain GETs per second, %d at once:             %8.0f\n", plainAtOnce, yardstick)
-	fmt.Fprintf(t.out, "Ratio:                                         %8.2f\n", rate/yardstick)
-	waiting.write(t, o.queue)
+	plainly := fmt.Sprintf("plain GETs, %d at once", plainAtOnce)
+	r.add(plainly, yardstick, "/s")
+	r.against("downloads, encrypted and durable", rate, "/s", plainly, yardstick)
+	r.add("stored before expiry, origin up", float64(up.inTime), "documents")
+	r.add("stored before expiry, origin down", float64(down.inTime), "documents")
+	r.add("from the answer to the first byte asked for", up.latest.Seconds()*1000, "ms at most")
+	waiting.report(&r, o.queue)
+	r.Notes = append(r.Notes,
+		fmt.Sprintf("origin up:                       stored before expiry %s", up),
+		fmt.Sprintf("origin down for %-16s stored before expiry %s", o.outage.String()+":", down))
+	if err := r.write(t); err != nil {
+		return err
+	}
 	if up.inTime != o.documents || down.inTime != o.documents {
 		return errors.New("not every document was stored before its link expired")
 	}
@@ -132,13 +138,13 @@ const plainAtOnce = 64
 // burden is what waiting links cost the receiver.
 type burden struct{ without, with float64 } // acknowledgements per second
 
-func (b burden) write(t terminal, queue int) {
+func (b burden) report(r *benchReport, queue int) {
 	if b.with == 0 {
 		return
 	}
-	fmt.Fprintf(t.out, "Acknowledgements per second, no link waiting:  %8.0f\n", b.without)
-	fmt.Fprintf(t.out, "The same with %7d links waiting:            %8.0f\n", queue, b.with)
-	fmt.Fprintf(t.out, "Ratio:                                         %8.2f\n", b.with/b.without)
+	const without = "acknowledgements while no link waits"
+	r.add(without, b.without, "/s")
+	r.against(fmt.Sprintf("acknowledgements while %d links wait", queue), b.with, "/s", without, b.without)
 }
 
 // acknowledgements counts how many webhooks are acknowledged while no link waits, and while many do, of an origin that is

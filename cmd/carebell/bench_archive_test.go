@@ -12,7 +12,7 @@ func TestBenchArchive(t *testing.T) {
 	dir := t.TempDir()
 	out := must(t, []string{"CAREBELL_DATA=" + dir}, "", "bench", "archive", "--documents", "34", "--size", "8", "--outage", "1500ms", "--life", "1m", "--queue", "500")
 	for _, want := range []string{
-		"origin up:", "origin down for 1.5s:", "stored before expiry 34 of 34, missing 0\n", "first byte asked for", "Ratio:", "with     500 links waiting:",
+		"origin up:", "origin down for 1.5s:", "stored before expiry 34 of 34, missing 0\n", "first byte asked for", "of plain GETs", "while 500 links wait",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the bench does not say %q:\n%s", want, out)

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,16 +54,11 @@ type benchTable struct {
 }
 
 func (b benchTable) write(t terminal, asJSON bool) error {
+	r := b.report()
 	if asJSON {
-		return json.NewEncoder(t.out).Encode(b)
+		return r.write(t)
 	}
-	fmt.Fprintf(t.out, "%s (ratio to %q):\n", b.Title, b.Yardstick)
-	for _, r := range b.Results {
-		fmt.Fprintf(t.out, "  %-42s %9.0f /s  p50 %7.1f ms  p99 %7.1f ms  ratio %5.2f\n", r.Name, r.PerSecond, r.P50, r.P99, r.Ratio)
-	}
-	for _, n := range b.Notes {
-		fmt.Fprintln(t.out, n)
-	}
+	r.table(t.out)
 	return nil
 }
 

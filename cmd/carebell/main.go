@@ -52,7 +52,7 @@ func commands() []command {
 		{"rebuild", "rebuild", "make everything people see again from the inbox", rebuild},
 		{"check", "check [--silence 24h] [--lag 1m] [--ask URL]", "one line and an exit code for a monitor: 0 all is well, 1 a warning, 2 critical, 3 not known", check},
 		{"verify", "verify", "check that nothing in the inbox is missing or changed", verify},
-		{"bench", "bench ingest | burst | rebuild | archive | live [--json] [--events 100000]", "measure the whole product against a yardstick: durable acknowledgements | a burst, with pages and marks meanwhile | the chart made again | links fetched before they expire, also when their origin is down | open screens, from the webhook to each of them", bench},
+		{"bench", "bench all | NAME [--json] [FOLDER]", "measure the whole product against a yardstick; carebell bench --help lists what, and carebell bench fill --events N FOLDER makes a large database", bench},
 		{"version", "version", "say which version this is", version},
 	}
 }

@@ -82,18 +82,12 @@ func (r *Receiver) Handle(c *fiber.Ctx) error {
 	if r.Proved != nil {
 		r.Proved(c)
 	}
-	e := metriport.ReadEnvelope(body)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	receipt, err := r.Inbox.Append(ctx, db.Received{
-		MessageID: e.MessageID, Shared: e.Shared, RequestID: e.RequestID, Type: e.Type, SentAt: e.When, KeyID: key, Body: body,
-	})
+	e, receipt, err := r.append(ctx, key, body)
 	if err != nil {
 		r.Log.Error("a webhook could not be made durable; answered 503 so that it is sent again", "messageId", e.MessageID, "size", len(body), "error", err)
 		return c.Status(fiber.StatusServiceUnavailable).SendString("The message could not be stored. Send it again.\n")
-	}
-	if r.Accepted != nil {
-		r.Accepted()
 	}
 	kind := e.Type
 	if !metriport.Known(kind) {
@@ -110,6 +104,32 @@ func (r *Receiver) Handle(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Send(pong)
+}
+
+// append makes a delivery durable that the key signed.
+func (r *Receiver) append(ctx context.Context, key string, body []byte) (metriport.Envelope, db.Receipt, error) {
+	e := metriport.ReadEnvelope(body)
+	receipt, err := r.Inbox.Append(ctx, db.Received{
+		MessageID: e.MessageID, Shared: e.Shared, RequestID: e.RequestID, Type: e.Type, SentAt: e.When, KeyID: key, Body: body,
+	})
+	if err == nil && r.Accepted != nil {
+		r.Accepted()
+	}
+	return e, receipt, err
+}
+
+// ErrNotSigned is returned for a delivery that no key in force signed.
+var ErrNotSigned = errors.New("the signature fits no webhook key in force")
+
+// Deliver takes a delivery of this process as [Receiver.Handle] takes one that comes over HTTP: it is checked, and durable
+// when Deliver returns without an error. body must not change afterwards.
+func (r *Receiver) Deliver(ctx context.Context, body []byte, signature string) (db.Receipt, error) {
+	key := signedBy(r.Keys, r.Now(), body, signature)
+	if key == "" {
+		return db.Receipt{}, ErrNotSigned
+	}
+	_, receipt, err := r.append(ctx, key, body)
+	return receipt, err
 }
 
 // unread answers a delivery whose body could not be read.

@@ -11,8 +11,17 @@ import (
 type Journey struct {
 	Kind      string // what kind of story, such as "twins" or "back within the day"
 	PatientID string // of a patient who has no other journey
+	Person    Person // who that is
 	Told      []Told // in the order in which they were sent
 	Stays     []Stay // what really happened, in the order in which the stays began
+}
+
+// Person is how a journey's patient is named in its messages and files.
+type Person struct {
+	Given, Family string
+	Sex           string // FHIR administrative gender
+	Born          string // YYYY-MM-DD
+	ExternalID    string
 }
 
 // Told is one message with what lies behind its links.
@@ -45,9 +54,49 @@ func (s *Sim) Journeys(n int) []Journey {
 		if i%5 == 4 {
 			cut = 1 + s.r.IntN(len(j.steps))
 		}
-		out = append(out, s.tellAll(j, cut, now))
-		delete(s.files, p.id)
-		delete(s.networks, p.id)
+		out = append(out, s.toldOf(p, j, cut, now))
+	}
+	return out
+}
+
+// toldOf tells a journey of a stranger, and forgets the stranger.
+func (s *Sim) toldOf(p person, j *journey, steps int, now time.Time) Journey {
+	out := s.tellAll(j, steps, now)
+	out.PatientID, out.Person = p.id, Person{p.given, p.family, p.sex, p.born, p.externalID}
+	delete(s.files, p.id)
+	delete(s.networks, p.id)
+	return out
+}
+
+// Errands returns n stories that are no stays, each of a patient of its own: network queries, documents page by page,
+// consolidated data, messages that came and what became of those sent, proofings and small imports take turns. The same
+// seed and clock give the same bytes.
+func (s *Sim) Errands(n int) []Journey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.collect = nil }()
+	now := s.now()
+	out := make([]Journey, 0, n)
+	for i := range n {
+		p := stranger(i)
+		var j *journey
+		switch round := i / 8; i % 8 {
+		case 0, 4:
+			j = s.query(p, queryEnds[round%len(queryEnds)])
+		case 1:
+			j = s.paged(p, true)
+		case 2:
+			j = s.consolidated(p, consolidatedKind(round%int(consolidatedKinds)))
+		case 3, 5:
+			j = s.received(&p)
+		case 6:
+			j = s.delivered(p, round%4 == 3, false)
+		default:
+			if j = s.proofing(p); round%4 == 1 {
+				j = s.bulkImport([]string{"completed", "failed"}[round/4%2], 40)
+			}
+		}
+		out = append(out, s.toldOf(p, j, len(j.steps), now))
 	}
 	return out
 }

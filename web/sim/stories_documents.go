@@ -29,7 +29,9 @@ func (s *Sim) document(p person, at time.Time, i int, urls, fresh bool) object {
 	var owner list
 	if urls {
 		s.store.put(key, seed, file)
-		url = s.link(key, file.name, tenMinutes)
+		if url = s.link(key, file.name, tenMinutes); s.collect != nil {
+			s.collect(url, file, seed)
+		}
 		owner = list{of("name", pick(s.r, facilities).name, "identifierValues", list{"2.16.840.1.113883.19.5." + strconv.Itoa(100+i)})}
 	}
 	if fresh {
