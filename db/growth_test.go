@@ -20,7 +20,7 @@ var bounds = map[string]string{
 	"identity": "one a message", "search_entry": "one a thing that can be found", "search_words": "one a thing that can be found",
 	"download": "one a link; its tries are columns of it", "record": "one a stored file", "download_host": "hosts of signed links that wait; gone when none does",
 	"health_file": "one a file", "health_row": "rows a file, replaced by those of a newer reading", "health_entry": "folded", "health_name": "folded", "health_event": "folded",
-	"message_print": "one a message that another may repeat", "heal": "one a message whose links died",
+	"repeat_of": "one a message", "message_print": "one a message that another may repeat", "heal": "one a message whose links died",
 	"health_patient": "one a patient", "health_stale": "a queue that is worked off",
 
 	"notification_mark": "what people did", "mail_mark": "what people did", "mail_match": "what people did", "correction": "what people did",
