@@ -135,7 +135,7 @@ func (k *KeyHeard) scan(row interface{ Scan(...any) error }) error {
 
 // LinkTrouble is what goes wrong with links now.
 type LinkTrouble struct {
-	Dying  int // links that wait and die before a time
+	Dying  int // links that wait, or are being tried, and die before a time
 	Died   int // links that died after a time without having been fetched, of the last [mostRecent] that came
 	Silent int // hosts that links wait for and that have not answered since a time
 }
@@ -148,7 +148,8 @@ func (s Snapshot) LinkTrouble(ctx context.Context, dyingBefore, diedAfter, silen
 	err = s.QueryRowContext(ctx, `SELECT
 		(SELECT coalesce(sum((SELECT count(*) FROM (SELECT 1 FROM download d INDEXED BY download_ready
 			WHERE d.host = h.host AND d.state = 'queued' AND d.next_try_at = 0 AND d.expires_at < ?1 LIMIT ?4))), 0) FROM download_host h)
-		+ (SELECT count(*) FROM (SELECT expires_at FROM download WHERE state = 'queued' AND next_try_at > 0 ORDER BY next_try_at LIMIT ?4) WHERE expires_at < ?1),
+		+ (SELECT count(*) FROM (SELECT expires_at FROM download WHERE state = 'queued' AND next_try_at > 0 ORDER BY next_try_at LIMIT ?4) WHERE expires_at < ?1)
+		+ (SELECT count(*) FROM download WHERE state = 'fetching' AND expires_at < ?1),
 		(SELECT count(*) FROM (SELECT state, ended_at FROM download ORDER BY id DESC LIMIT ?4) WHERE state = 'expired' AND ended_at > ?2),
 		(SELECT count(*) FROM download_host WHERE failures > 0 AND head IS NOT NULL AND down_since BETWEEN 1 AND ?3)`,
 		dyingBefore.UnixMilli(), diedAfter.UnixMilli(), silentSince.UnixMilli(), mostRecent).Scan(&l.Dying, &l.Died, &l.Silent)

@@ -169,12 +169,12 @@ func SystemHeal(h Heal) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if h.Auto {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<p>It is asked for by itself, the oldest first, a few at a time. <button class=\"btn small\" id=\"heal-auto\" name=\"auto\" value=\"off\">Stop asking by itself</button></p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<p>Metriport is asked for them automatically, the oldest first, a few at a time. <button class=\"btn small\" id=\"heal-auto\" name=\"auto\" value=\"off\">Stop asking automatically</button></p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p>It is asked for only when somebody presses a button. <button class=\"btn small\" id=\"heal-auto\" name=\"auto\" value=\"on\">Ask by itself</button></p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p>Metriport is asked for them only when somebody presses a button. <button class=\"btn small\" id=\"heal-auto\" name=\"auto\" value=\"on\">Ask automatically</button></p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -153,7 +153,7 @@ func SystemPage(p System) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "\" required></label> <button class=\"btn small\">Save</button></form><p class=\"muted\">A host that asks for less, or answers slowly, is asked for less by itself.</p><h3>What died, again</h3><div id=\"sys-heal\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "\" required></label> <button class=\"btn small\">Save</button></form><p class=\"muted\">Fewer are fetched automatically where a host answers slowly or asks for less.</p><h3>Links that died</h3><div id=\"sys-heal\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -63,7 +63,7 @@ func (s *Server) healFor(sent time.Time) (can bool, note string) {
 	case s.cfg.Now().Sub(sent) > db.KeptAgain:
 		return false, "Metriport sends a message again for 30 days; this one is older."
 	case s.healer == nil:
-		return false, "Press Retry for its message in Metriport’s dashboard. With an API key set, Carebell can ask by itself."
+		return false, "Press Retry for its message in Metriport’s dashboard. With an API key set, Carebell can ask automatically."
 	default:
 		return true, ""
 	}
@@ -220,7 +220,7 @@ func (s *Server) heal(c *fiber.Ctx) error {
 			return err
 		}
 	default:
-		return fiber.NewError(fiber.StatusUnprocessableEntity, "Choose what to do: ask for all that died, or whether to ask by itself.")
+		return fiber.NewError(fiber.StatusUnprocessableEntity, "Choose what to do: ask for all that died, or whether to ask automatically.")
 	}
 	s.hub.Wake()
 	return done(c, systemPath)

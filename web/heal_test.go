@@ -152,7 +152,7 @@ func TestAnOutageOfAnHourLosesNothing(t *testing.T) {
 	o.shows(t, admin, fmt.Sprint("/admin/inbox/", seq), "It repeats", "with fresh links", "when Carebell asked for it")
 	d := o.download(t, o.numbers(t, `SELECT id FROM download WHERE again = 1 AND patient_id <> '' LIMIT 1`)[0])
 	o.shows(t, admin, "/patients/"+d.PatientID, "fetched again on")
-	o.shows(t, admin, "/admin/system", "fetched again so far", "It is asked for by itself")
+	o.shows(t, admin, "/admin/system", "fetched again so far", "Metriport is asked for them automatically")
 
 	before := projected(t, o.DB)
 	o.Stop(t)

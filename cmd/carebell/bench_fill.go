@@ -512,6 +512,7 @@ func (f *filling) tell(ctx context.Context, delivered int64, took time.Duration)
 	}
 	p := f.plan
 	fmt.Fprintf(f.t.out, "Filled %s: %d messages in the inbox and in the chart, %d files, %.1f GB of database.\n", f.dir, h.Head, report.Total, float64(h.Bytes)/1e9)
+	delivered = max(delivered, 0) // one that goes on delivers some again
 	fmt.Fprintf(f.t.out, "%d in %s, %.0f a second, with records, marks and summaries.\n", delivered, took.Round(time.Second), float64(delivered)/took.Seconds())
 	fmt.Fprintf(f.t.out, "Patients: %d, each of about %d events, and %d busy ones of up to %d. Search for %q finds very many, for %q very few.\n",
 		p.patients()-fewBusy, eventsPerPatient, fewBusy, busyEvents, fillFamily[1], fillRare)
