@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -78,6 +79,7 @@ func TestNewEventsDoNotMoveAReaderDownThePage(t *testing.T) {
 
 	more := c.admits(1)
 	b.until("at the top rows slide in by themselves again", has(more[0]))
+	time.Sleep(700 * time.Millisecond) // a press right after rows moved is not taken
 	// The new rows work as the others do.
 	b.click("#" + fresh[1] + "-seen")
 	b.until("a row that waited can be marked", has(fresh[1])+`.classList.contains("is-seen")`)
