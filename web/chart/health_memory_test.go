@@ -95,7 +95,7 @@ func TestARecordOf100MBIsReadInLittleMemory(t *testing.T) {
 	}
 	n := 200_000
 	if testing.Short() {
-		n = 20_000
+		n = 5_000
 	}
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	child.Env = append(os.Environ(), resourcesInChild+"="+strconv.Itoa(n))

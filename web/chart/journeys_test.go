@@ -21,7 +21,7 @@ import (
 func TestAThousandJourneysEndInTheSameStays(t *testing.T) {
 	n := 1000
 	if testing.Short() {
-		n = 60
+		n = 40
 	}
 	journeys := sim.New(sim.Options{Now: func() time.Time { return recordNoon }, Seed: 11, BaseURL: recordStore}).Journeys(n)
 	files := map[string]string{}
