@@ -174,9 +174,15 @@ func signIn(ctx context.Context, srv *web.Server) (person, error) {
 	if err != nil {
 		return person{}, err
 	}
-	p := person{warnings: &atomic.Int64{}, base: srv.URL(), client: &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	p := newPerson(srv.URL(), jar, 30*time.Second)
 	_, err = p.ask(ctx, "/login", url.Values{"email": {email}, "password": {password}})
 	return p, err
+}
+
+// newPerson is somebody with a browser that follows no redirects, at a server.
+func newPerson(base string, jar http.CookieJar, patience time.Duration) person {
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return person{warnings: &atomic.Int64{}, base: base, client: &http.Client{Jar: jar, Timeout: patience, CheckRedirect: stay}}
 }
 
 // ask gets a page, or posts a form, and says how long that took.

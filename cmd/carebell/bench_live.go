@@ -371,7 +371,7 @@ func liveLogin(ctx context.Context, srv *web.Server, role db.Role) (http.Header,
 	if err != nil {
 		return nil, err
 	}
-	p := person{base: srv.URL(), client: &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	p := newPerson(srv.URL(), jar, 30*time.Second)
 	if _, err := p.ask(ctx, "/login", url.Values{"email": {email}, "password": {password}}); err != nil {
 		return nil, err
 	}

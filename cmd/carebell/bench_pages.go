@@ -135,7 +135,7 @@ func signInAt(ctx context.Context, base, email string) (person, error) {
 	if err != nil {
 		return person{}, err
 	}
-	p := person{base: base, client: &http.Client{Jar: jar, Timeout: 5 * time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	p := newPerson(base, jar, 5*time.Minute)
 	_, err = p.ask(ctx, "/login", url.Values{"email": {email}, "password": {benchPassword}})
 	return p, err
 }
