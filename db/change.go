@@ -56,6 +56,10 @@ var insertChanges = newInsertion(`INSERT OR FAIL INTO change (patient_id, notifi
 // MostChanges is how many changes a screen is told of one by one. Of more, it gets the whole list.
 const MostChanges = 400
 
+// beginNumbers leaves out so many numbers at a start that whatever a screen of before has shown counts as too far behind. A
+// power cut can have taken back changes of the chart, see [Remade], and those made instead have other contents.
+const beginNumbers = `INSERT INTO change (seq) SELECT seq + 1000000 FROM sqlite_sequence WHERE name = 'change' AND seq > 0`
+
 // flush numbers the changes of a transaction, each once. Of so many that every screen gets the whole list anyway, one row
 // has the last of their numbers.
 func (tx *Tx) flush(ctx context.Context) error {

@@ -144,6 +144,11 @@ func Open(ctx context.Context, dir string, o Options) (_ *DB, err error) {
 			return nil, err
 		}
 	}
+	if o.Serve {
+		if _, err := conn.ExecContext(ctx, beginNumbers); err != nil {
+			return nil, fmt.Errorf("numbering changes anew: %w", d.watch(err))
+		}
+	}
 	if d.read, err = sql.Open("sqlite", dsn(path, "mode=ro", "_pragma=query_only(1)")); err != nil {
 		return nil, err
 	}

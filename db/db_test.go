@@ -395,3 +395,43 @@ func TestUsers(t *testing.T) {
 		t.Errorf("%d idle sessions are kept", n)
 	}
 }
+
+// TestAScreenOfBeforeAStartGetsItsWholeList: what it has shown may have been taken back by a power cut.
+func TestAScreenOfBeforeAStartGetsItsWholeList(t *testing.T) {
+	dir := t.TempDir()
+	head := func(d *DB) (n int64) {
+		t.Helper()
+		if err := d.Read(t.Context(), func(s Snapshot) error {
+			sum, err := s.Summary(t.Context(), 1)
+			n = sum.Head
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	d := openDir(t, dir, true)
+	if n := head(d); n != 0 {
+		t.Errorf("a new folder begins at change %d", n)
+	}
+	d.mustWrite(t, func(tx *Tx) error { return tx.changed(t.Context(), "p", 1024) })
+	shown := head(d)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, serve := range []bool{false, true} { // a command beside the server begins nothing
+		d = openDir(t, dir, serve)
+		for _, since := range []int64{shown, shown + 500} { // of which some are lost
+			err := d.Read(t.Context(), func(s Snapshot) error {
+				_, err := s.Changes(t.Context(), since, head(d), MostChanges)
+				return err
+			})
+			if want := serve || since > shown; errors.Is(err, ErrTooFarBehind) != want {
+				t.Errorf("served %t, since change %d: %v", serve, since, err)
+			}
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
