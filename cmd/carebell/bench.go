@@ -33,7 +33,7 @@ func measures() []measure {
 	var o archiveBench
 	var pages pagesBench
 	var memory memoryBench
-	l := liveBench{json: true}
+	var l liveBench
 	var fill fillBench
 	var folder string
 	return []measure{

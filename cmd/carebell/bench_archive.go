@@ -71,7 +71,7 @@ func (o archiveBench) run(ctx context.Context, dir string, t terminal) error {
 		Addr: "127.0.0.1:0", Keys: []intake.Key{{Value: benchKey}}, Zone: time.UTC, Now: now, DataDir: dir, DownloadHosts: []string{listener.Addr().String()},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
-	return withServer(ctx, cfg, dir, func(srv *web.Server) error {
+	return withServer(ctx, cfg, func(srv *web.Server, _ *db.DB) error {
 		ctx, stop := context.WithCancel(ctx)
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return srv.Run(ctx) })

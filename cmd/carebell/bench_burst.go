@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,7 +27,7 @@ import (
 func (o ingestBench) burst(ctx context.Context, work string, t terminal) error {
 	table := benchTable{Title: fmt.Sprintf("A burst of %d signed webhooks on a whole server, %d connections", o.events, benchConnections), Yardstick: "acknowledged"}
 	err := benchServer(ctx, work+"/burst", func(ctx context.Context, srv *web.Server, d *db.DB) error {
-		person, err := signIn(ctx, srv)
+		person, err := signInAs(ctx, srv, d, db.Coordinator)
 		if err != nil {
 			return err
 		}
@@ -164,26 +163,6 @@ type person struct {
 }
 
 func (p person) warned() int64 { return p.warnings.Load() }
-
-func signIn(ctx context.Context, srv *web.Server) (person, error) {
-	const email, password = "bench@clinic.example", "nine quiet lanterns 71" //nolint:gosec // of a folder that is thrown away
-	if err := srv.Auth().AddUser(ctx, email, db.Coordinator, password); err != nil {
-		return person{}, err
-	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		return person{}, err
-	}
-	p := newPerson(srv.URL(), jar, 30*time.Second)
-	_, err = p.ask(ctx, "/login", url.Values{"email": {email}, "password": {password}})
-	return p, err
-}
-
-// newPerson is somebody with a browser that follows no redirects, at a server.
-func newPerson(base string, jar http.CookieJar, patience time.Duration) person {
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return person{warnings: &atomic.Int64{}, base: base, client: &http.Client{Jar: jar, Timeout: patience, CheckRedirect: stay}}
-}
 
 // ask gets a page, or posts a form, and says how long that took.
 func (p person) ask(ctx context.Context, path string, form url.Values) (time.Duration, error) {

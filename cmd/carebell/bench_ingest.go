@@ -157,30 +157,10 @@ func (o ingestBench) receiver(ctx context.Context, store intake.Inbox) (loaded, 
 }
 
 // benchServer runs a whole server on a folder of its own while f runs.
-func benchServer(ctx context.Context, dir string, f func(ctx context.Context, srv *web.Server, d *db.DB) error) (err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	d, err := db.Open(ctx, dir, db.Options{Now: now, Serve: true})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	srv, err := web.New(ctx, web.Config{
+func benchServer(ctx context.Context, dir string, f func(ctx context.Context, srv *web.Server, d *db.DB) error) error {
+	return benchServerOn(ctx, web.Config{
 		Addr: "127.0.0.1:0", Keys: []intake.Key{{Value: benchKey}}, Zone: time.UTC, Now: now, DataDir: dir, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}, d)
-	if err != nil {
-		return err
-	}
-	if err := srv.Listen(ctx); err != nil {
-		return err
-	}
-	work, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Run(work) }()
-	err = f(work, srv, d)
-	stop()
-	return errors.Join(err, <-ended)
+	}, f)
 }
 
 // warmUp is the number that the first webhooks of a bench begin with, so that the others are not the same.

@@ -3,16 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -39,54 +36,6 @@ type liveBench struct {
 	rate     float64 // of them a second
 	existing int     // webhooks that are put into the chart before
 	folder   string  // a data folder to measure in, which is written to; "" = a new one
-	json     bool
-}
-
-// liveReport is what it says.
-type liveReport struct {
-	Name    string       `json:"name"`
-	Title   string       `json:"title"`
-	Figures []liveFigure `json:"figures"`
-	Notes   []string     `json:"notes,omitempty"`
-}
-
-// liveFigure is one number; what is measured in several ways has one for each, named by the thing, a comma and the way.
-type liveFigure struct {
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-	Unit  string  `json:"unit"`
-	Ratio float64 `json:"ratio,omitempty"` // to the figure Of
-	Of    string  `json:"of,omitempty"`
-}
-
-func (r *liveReport) add(name string, value float64, unit string) {
-	r.Figures = append(r.Figures, liveFigure{Name: name, Value: value, Unit: unit})
-}
-
-// delays adds what a number of delays are like, in milliseconds.
-func (r *liveReport) delays(name string, all []time.Duration) {
-	slices.Sort(all)
-	l := loaded{took: all}
-	r.add(name+", p50", l.at(0.5), "ms")
-	r.add(name+", p99", l.at(0.99), "ms")
-}
-
-func (r *liveReport) write(t terminal, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(t.out).Encode(r)
-	}
-	fmt.Fprintln(t.out, r.Title+":")
-	for _, f := range r.Figures {
-		fmt.Fprintf(t.out, "  %-58s %10.1f %s", f.Name, f.Value, f.Unit)
-		if f.Of != "" {
-			fmt.Fprintf(t.out, "   %.2f of %s", f.Ratio, f.Of)
-		}
-		fmt.Fprintln(t.out)
-	}
-	for _, n := range r.Notes {
-		fmt.Fprintln(t.out, n)
-	}
-	return nil
 }
 
 // run measures in the folder dir, which is thrown away afterwards.
@@ -94,7 +43,7 @@ func (o liveBench) run(ctx context.Context, dir string, t terminal) error {
 	if o.sockets < 1 || o.filters < 1 || o.events < 1 || o.rate <= 0 {
 		return errors.New("--sockets, --filters, --events and --rate must be positive")
 	}
-	r := liveReport{Name: "live", Title: fmt.Sprintf("%d open feeds over %d filters and three roles, %d webhooks at %g a second", o.sockets, o.filters, o.events, o.rate)}
+	r := benchReport{Name: "live", Title: fmt.Sprintf("%d open feeds over %d filters and three roles, %d webhooks at %g a second", o.sockets, o.filters, o.events, o.rate)}
 	var frame int
 	if o.folder == "" {
 		o.folder = filepath.Join(dir, "live")
@@ -111,24 +60,13 @@ func (o liveBench) run(ctx context.Context, dir string, t terminal) error {
 	}
 	r.compare("answer to frame, p99", bareFanOut+", p99")
 	r.compare("memory of a socket, both ends", bareFanOut+", memory of a socket, both ends")
-	return r.write(t, o.json)
+	return r.write(t)
 }
 
 const bareFanOut = "frames of that size alone"
 
-// compare sets a figure in relation to another.
-func (r *liveReport) compare(name, of string) {
-	for _, y := range r.Figures {
-		for i, f := range r.Figures {
-			if y.Name == of && f.Name == name && y.Value > 0 {
-				r.Figures[i].Ratio, r.Figures[i].Of = f.Value/y.Value, of
-			}
-		}
-	}
-}
-
 // whole measures the product, and returns the usual size of a frame.
-func (o liveBench) whole(ctx context.Context, srv *web.Server, d *db.DB, r *liveReport, t terminal) (frame int, err error) {
+func (o liveBench) whole(ctx context.Context, srv *web.Server, d *db.DB, r *benchReport, t terminal) (frame int, err error) {
 	hook := srv.URL() + intake.Path
 	if o.existing > 0 {
 		fmt.Fprintf(t.log, "filling in %d webhooks\n", o.existing)
@@ -156,7 +94,7 @@ func (o liveBench) whole(ctx context.Context, srv *web.Server, d *db.DB, r *live
 	r.add("a webhook where nobody looks, statements", alone, "")
 	var cookies []http.Header
 	for _, role := range db.Roles {
-		h, err := liveLogin(ctx, srv, role)
+		h, err := liveLogin(ctx, srv, d, role)
 		if err != nil {
 			return 0, err
 		}
@@ -273,7 +211,7 @@ func (o liveBench) cost(ctx context.Context, srv *web.Server, d *db.DB, sender *
 }
 
 // bare measures the yardstick.
-func (o liveBench) bare(ctx context.Context, frame int, r *liveReport, t terminal) error {
+func (o liveBench) bare(ctx context.Context, frame int, r *benchReport, t terminal) error {
 	fmt.Fprintf(t.log, "the same without the product\n")
 	type socket struct{ next chan *client.PreparedMessage }
 	var mu sync.Mutex
@@ -360,19 +298,10 @@ func liveFilter(i int) url.Values {
 	return q
 }
 
-// liveLogin adds a person and returns what their browser sends with a socket.
-func liveLogin(ctx context.Context, srv *web.Server, role db.Role) (http.Header, error) {
-	const password = "nine quiet lanterns 71" //nolint:gosec // of a folder that is thrown away
-	email := string(role) + ".live@clinic.example"
-	if err := srv.Auth().AddUser(ctx, email, role, password); err != nil && !errors.Is(err, db.ErrEmailTaken) {
-		return nil, err
-	}
-	jar, err := cookiejar.New(nil)
+// liveLogin signs somebody in and returns what their browser sends with a socket.
+func liveLogin(ctx context.Context, srv *web.Server, d *db.DB, role db.Role) (http.Header, error) {
+	p, err := signInAs(ctx, srv, d, role)
 	if err != nil {
-		return nil, err
-	}
-	p := newPerson(srv.URL(), jar, 30*time.Second)
-	if _, err := p.ask(ctx, "/login", url.Values{"email": {email}, "password": {password}}); err != nil {
 		return nil, err
 	}
 	base, err := url.Parse(srv.URL())
@@ -380,7 +309,7 @@ func liveLogin(ctx context.Context, srv *web.Server, role db.Role) (http.Header,
 		return nil, err
 	}
 	h := http.Header{"Origin": {srv.URL()}}
-	for _, c := range jar.Cookies(base) {
+	for _, c := range p.client.Jar.Cookies(base) {
 		h.Add("Cookie", c.String())
 	}
 	return h, nil

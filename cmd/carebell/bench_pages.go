@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"carebell/db"
@@ -93,26 +94,16 @@ func (o fillBench) folderFor(ctx context.Context, named, work string, t terminal
 	return folder, o.run(ctx, folder, terminal{in: t.in, out: io.Discard, log: t.log})
 }
 
-// benchServerOn runs a whole server on a folder while f runs.
-func benchServerOn(ctx context.Context, cfg web.Config, f func(ctx context.Context, srv *web.Server, d *db.DB) error) (err error) {
-	d, err := db.Open(ctx, cfg.DataDir, db.Options{Now: cfg.Now, Serve: true})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	srv, err := web.New(ctx, cfg, d)
-	if err != nil {
-		return err
-	}
-	if err := srv.Listen(ctx); err != nil {
-		return err
-	}
-	work, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Run(work) }()
-	err = f(work, srv, d)
-	stop()
-	return errors.Join(err, <-ended)
+// benchServerOn runs a whole server while f runs.
+func benchServerOn(ctx context.Context, cfg web.Config, f func(ctx context.Context, srv *web.Server, d *db.DB) error) error {
+	return withServer(ctx, cfg, func(srv *web.Server, d *db.DB) error {
+		work, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- srv.Run(work) }()
+		err := f(work, srv, d)
+		stop()
+		return errors.Join(err, <-ended)
+	})
 }
 
 // signInAs signs somebody in, whom the folder may know from an earlier run.
@@ -130,12 +121,14 @@ func signInAs(ctx context.Context, srv *web.Server, d *db.DB, role db.Role) (per
 	return signInAt(ctx, srv.URL(), email)
 }
 
+// signInAt signs in somebody whom a server knows.
 func signInAt(ctx context.Context, base, email string) (person, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return person{}, err
 	}
-	p := newPerson(base, jar, 5*time.Minute)
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	p := person{warnings: &atomic.Int64{}, base: base, client: &http.Client{Jar: jar, Timeout: 5 * time.Minute, CheckRedirect: stay}}
 	_, err = p.ask(ctx, "/login", url.Values{"email": {email}, "password": {benchPassword}})
 	return p, err
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // benchReport is what a measure says, in one shape for all of them.
@@ -38,6 +39,25 @@ func (r *benchReport) against(name string, value float64, unit, of string, yards
 		f.Ratio = value / yardstick
 	}
 	r.Figures = append(r.Figures, f)
+}
+
+// delays adds what a number of delays are like, in milliseconds.
+func (r *benchReport) delays(name string, all []time.Duration) {
+	slices.Sort(all)
+	l := loaded{took: all}
+	r.add(name+", p50", l.at(0.5), "ms")
+	r.add(name+", p99", l.at(0.99), "ms")
+}
+
+// compare sets a figure in relation to another.
+func (r *benchReport) compare(name, of string) {
+	for _, y := range r.Figures {
+		for i, f := range r.Figures {
+			if y.Name == of && f.Name == name && y.Value > 0 {
+				r.Figures[i].Ratio, r.Figures[i].Of = f.Value/y.Value, of
+			}
+		}
+	}
 }
 
 // write gives the report as JSON, which [benchTables] reads.

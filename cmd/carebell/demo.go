@@ -89,7 +89,7 @@ func demo(ctx context.Context, s *settings, args []string, t terminal) (err erro
 	cfg.Settings = s.shown(cfg.Keys)
 	cfg.APIKey, cfg.APIURL = "demo-"+rand.Text(), &url.URL{Scheme: "http", Host: store.Addr().String()}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	return withServer(ctx, cfg, dir, func(srv *web.Server) error {
+	return withServer(ctx, cfg, func(srv *web.Server, _ *db.DB) error {
 		for _, p := range demoLogins {
 			if err := srv.Auth().AddUser(ctx, p.email, p.role, demoPassword); err != nil {
 				return err

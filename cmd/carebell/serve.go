@@ -18,14 +18,10 @@ func serve(ctx context.Context, s *settings, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	dir, err := s.dataFolder(false)
-	if err != nil {
-		return err
-	}
 	for _, name := range s.unused {
 		cfg.Log.Warn("this version does not use the setting yet", "setting", name)
 	}
-	return withServer(ctx, cfg, dir, func(srv *web.Server) error {
+	return withServer(ctx, cfg, func(srv *web.Server, _ *db.DB) error {
 		token, err := srv.Auth().SetupToken(ctx)
 		if err != nil {
 			return err
@@ -45,8 +41,8 @@ func serve(ctx context.Context, s *settings, args []string, t terminal) error {
 }
 
 // withServer opens the data folder, makes a server that listens, hands it to f, and closes everything in order.
-func withServer(ctx context.Context, cfg web.Config, dir string, f func(*web.Server) error) (err error) {
-	d, err := db.Open(ctx, dir, db.Options{Now: cfg.Now, Serve: true})
+func withServer(ctx context.Context, cfg web.Config, f func(srv *web.Server, d *db.DB) error) (err error) {
+	d, err := db.Open(ctx, cfg.DataDir, db.Options{Now: cfg.Now, Serve: true})
 	if err != nil {
 		return err
 	}
@@ -58,7 +54,7 @@ func withServer(ctx context.Context, cfg web.Config, dir string, f func(*web.Ser
 	if err := srv.Listen(ctx); err != nil {
 		return err
 	}
-	return f(srv)
+	return f(srv, d)
 }
 
 func version(_ context.Context, s *settings, args []string, t terminal) error {
