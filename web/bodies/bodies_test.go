@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"carebell/web/bodies"
+	"carebell/web/door"
 )
 
 const kib = 1 << 10
@@ -43,6 +44,7 @@ func serve(t *testing.T, l bodies.Limits, b *bodies.Budget, hold <-chan struct{}
 			defer done()
 			for is, text := range words {
 				if errors.Is(err, is) {
+					door.Linger(ctx.Conn()) // as the server does: without it, a client that still sends may not see the answer
 					ctx.SetConnectionClose()
 					ctx.SetStatusCode(fasthttp.StatusBadRequest)
 					ctx.SetBodyString(text)
@@ -56,7 +58,7 @@ func serve(t *testing.T, l bodies.Limits, b *bodies.Budget, hold <-chan struct{}
 		},
 	}
 	var served sync.WaitGroup
-	served.Go(func() { _ = s.Serve(listener) })
+	served.Go(func() { _ = s.Serve(door.New(nil, time.Now).Before(listener)) })
 	t.Cleanup(func() { _ = s.Shutdown(); served.Wait() })
 	return "http://" + listener.Addr().String()
 }
