@@ -217,7 +217,8 @@ func (d *DB) migrate(ctx context.Context, serve bool) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(database.DialectSQLite3, d.write, folder, goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(database.DialectSQLite3, d.write, folder, goose.WithDisableGlobalRegistry(true),
+		goose.WithAllowOutofOrder(true)) // what is developed side by side is not merged in the order of its numbers
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func listings() (out []listing) {
 	add := func(few bool, name string, ask func(ctx context.Context, s Snapshot) error) {
 		out = append(out, listing{name: name, ask: ask, few: few})
 	}
-	texts := []string{"", "common", "rare", "Sample Hospital", "xy"}
+	texts := []string{"", "common", "rare", "Sample Hospital", "xy", "rare 3/14/1962 (312) 555-0134"}
 	for _, before := range []int64{0, 1 << 40} {
 		for _, text := range texts {
 			if before > 0 && text != "" {
@@ -180,6 +180,13 @@ func listings() (out []listing) {
 			key = TimelineKey{At: before, ID: before}
 		}
 		add(false, "timeline", func(ctx context.Context, s Snapshot) error { _, err := s.Timeline(ctx, "p-1", key, 51); return err })
+	}
+	for _, text := range texts[1:] { // what the search box asks for each group
+		for _, kind := range []string{SearchMessage, SearchSubject, SearchFacility} {
+			add(false, "found "+kind+" "+text, func(ctx context.Context, s Snapshot) error { _, err := s.Search(ctx, kind, text, 6); return err })
+		}
+		add(true, "found patients "+text, func(ctx context.Context, s Snapshot) error { _, err := s.Patients(ctx, PatientFilter{Text: text, Limit: 6, Reach: Reach}); return err })
+		add(false, "drugs and tests "+text, func(ctx context.Context, s Snapshot) error { _, err := s.subjects(ctx, text); return err })
 	}
 	add(false, "summary", func(ctx context.Context, s Snapshot) error { _, err := s.Summary(ctx, 999); return err })
 	add(false, "exchanges", func(ctx context.Context, s Snapshot) error { _, err := s.Exchanges(ctx, 30); return err })

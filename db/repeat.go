@@ -156,6 +156,9 @@ func (tx *Tx) TakeBack(ctx context.Context, seq int64) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("taking a message back: %w", err)
 	}
+	if err := tx.forgetSubjects(ctx, first, last); err != nil {
+		return nil, err
+	}
 	var patients []string
 	for _, n := range gone {
 		if _, err := tx.exec(ctx, `UPDATE notification SET twin_of = 0 WHERE patient_id = ? AND twin_of = ?`, n.PatientID, n.ID); err != nil {
