@@ -62,7 +62,7 @@ func (s *Server) inboxPage(c *fiber.Ctx) error {
 		if err := s.inboxState(c.UserContext(), v, &p); err != nil {
 			return err
 		}
-		p.Frame = s.frame(c, "Inbox", inboxPath, l)
+		p.Frame = s.frame(c, "Webhooks", inboxPath, l)
 		return nil
 	})
 	if err != nil {

@@ -141,7 +141,7 @@ func TestIndexNamesAThingOnce(t *testing.T) {
 func TestSearchFindsTextsDrugsAndTests(t *testing.T) {
 	s := webtest.Start(t)
 	for i, body := range []string{
-		`{"meta":{"messageId":"a","when":"2026-11-20T10:00:00.000Z","type":"message.received"},"payload":{"messageId":"m-1","subject":"Question","from":{"name":"Clinic"},"text":"Her café visit about wheezing"}}`,
+		`{"meta":{"messageId":"a","when":"2026-11-20T10:00:00.000Z","type":"message.received"},"payload":{"messageId":"m-1","subject":"Question","from":{"name":"Clinic"},"body":"Her café visit about wheezing"}}`,
 		`{"meta":{"messageId":"b","when":"2026-11-20T10:00:00.000Z","type":"patient.admit"},"payload":{"patientId":"pat-zoe","externalId":"EXT-1"}}`,
 	} {
 		if status, answer := s.Post(t, []byte(body)); status != http.StatusOK {
