@@ -285,3 +285,30 @@ func TestListsAreReadByIndex(t *testing.T) {
 	d.mustWrite(t, func(tx *Tx) error { _, err := tx.exec(t.Context(), "ANALYZE"); return err })
 	t.Run("with statistics", check)
 }
+
+// TestRepeatsAreLookedForByPatient: the writer asks these for each message while links are dead, so neither may walk
+// through the messages of a type, nor through all that heals.
+func TestRepeatsAreLookedForByPatient(t *testing.T) {
+	d := fresh(t)
+	for _, query := range []string{selectDeadLike, selectSentAfter} {
+		err := d.Read(t.Context(), func(s Snapshot) error {
+			rows, err := s.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, int64(9), "patient.admit", "", "p", int64(1), int64(1))
+			if err != nil {
+				return err
+			}
+			steps, err := collect(rows, func(s *step) error {
+				var unused int
+				return rows.Scan(&s.ID, &s.Parent, &unused, &s.Text)
+			})
+			for _, s := range steps {
+				if strings.HasPrefix(s.Text, "SEARCH i ") && !strings.Contains(s.Text, "INTEGER PRIMARY KEY") || s.Text == "SCAN i" || strings.HasPrefix(s.Text, "SCAN download") {
+					t.Errorf("%s\nof %s", s.Text, query)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

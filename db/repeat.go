@@ -11,21 +11,38 @@ import (
 
 // Which messages tell again of what an older one told: see migration 17.
 
-// settingRepeats is up to which message it is decided which repeat others.
-const settingRepeats = "repeats found up to"
+const (
+	settingRepeats  = "repeats found up to" // up to which message it is decided which repeat others
+	settingLastSent = "last sent"           // when the last one of those was sent, in milliseconds
+)
 
-// RepeatsFoundUpTo is up to which message of the inbox it is decided which repeat others. A rebuild decides none of them
-// anew: by then links have died, or live again.
-func (tx *Tx) RepeatsFoundUpTo(ctx context.Context) (int64, error) {
-	text, err := tx.Setting(ctx, settingRepeats)
-	if err != nil || text == "" {
-		return 0, err
+// RepeatsFoundUpTo is up to which message of the inbox it is decided which repeat others, and when the one of those that was
+// sent last was sent; zero where that is not known. A rebuild decides none of them anew: by then links have died, or live
+// again.
+func (tx *Tx) RepeatsFoundUpTo(ctx context.Context) (seq int64, sent time.Time, err error) {
+	var at int64
+	for name, to := range map[string]*int64{settingRepeats: &seq, settingLastSent: &at} {
+		text, err := tx.Setting(ctx, name)
+		if err == nil && text != "" {
+			*to, err = strconv.ParseInt(text, 10, 64)
+		}
+		if err != nil {
+			return 0, sent, err
+		}
 	}
-	return strconv.ParseInt(text, 10, 64)
+	if at != 0 {
+		sent = time.UnixMilli(at).UTC()
+	}
+	return seq, sent, nil
 }
 
 // SetRepeatsFoundUpTo moves that on.
-func (tx *Tx) SetRepeatsFoundUpTo(ctx context.Context, seq int64) error {
+func (tx *Tx) SetRepeatsFoundUpTo(ctx context.Context, seq int64, sent time.Time) error {
+	if !sent.IsZero() {
+		if err := tx.SetSetting(ctx, settingLastSent, strconv.FormatInt(sent.UnixMilli(), 10)); err != nil {
+			return err
+		}
+	}
 	return tx.SetSetting(ctx, settingRepeats, strconv.FormatInt(seq, 10))
 }
 
@@ -71,29 +88,39 @@ type Twin struct {
 	Asked bool   // the sender is being asked for it
 }
 
+// mostTwins is how many links of a patient are looked at: a patient may have any number.
+const mostTwins = 200
+
+// The unary plus keeps SQLite from walking back through all messages of a type, of which most are others.
+const (
+	selectDeadLike = `SELECT i.seq, p.print, coalesce(h.open, 0) FROM
+			(SELECT inbox_seq AS seq FROM (SELECT inbox_seq FROM download WHERE patient_id = ?4 AND state IN ('expired', 'refused', 'failed') AND inbox_seq < ?1 ORDER BY inbox_seq LIMIT ?5)
+				UNION SELECT d.inbox_seq FROM (SELECT inbox_seq FROM download WHERE patient_id = ?4 AND patient_id <> '' ORDER BY id DESC LIMIT ?5) d
+					CROSS JOIN heal o ON o.seq = d.inbox_seq WHERE o.open = 1
+				UNION SELECT seq FROM (SELECT seq FROM heal WHERE open = 1 AND ?4 = '' ORDER BY seq LIMIT ?5)) c
+			CROSS JOIN inbox i ON i.seq = c.seq LEFT JOIN message_print p ON p.seq = c.seq LEFT JOIN heal h ON h.seq = c.seq
+		WHERE i.seq < ?1 AND +i.type = ?2 AND +i.request_id = ?3 ORDER BY i.seq`
+	selectSentAfter = `SELECT i.seq, p.print, 0 FROM
+			(SELECT DISTINCT inbox_seq AS seq FROM (SELECT inbox_seq FROM download WHERE patient_id = ?4 AND patient_id <> '' ORDER BY id DESC LIMIT ?6)) d
+			CROSS JOIN inbox i ON i.seq = d.seq LEFT JOIN message_print p ON p.seq = i.seq
+		WHERE i.seq < ?1 AND +i.type = ?2 AND +i.request_id = ?3 AND i.sent_at > ?5 ORDER BY i.seq DESC`
+)
+
 // DeadLike lists the messages before seq with dead links, or that the sender is being asked for, which have the same type
-// and request id and a link of the same patient, the oldest first.
+// and request id and a link of the same patient, the oldest first: of the oldest [mostTwins] dead links, as those heal first,
+// and of the newest that are asked for.
 func (tx *Tx) DeadLike(ctx context.Context, seq int64, kind, request, patientID string) ([]Twin, error) {
-	rows, err := tx.query(ctx, `SELECT i.seq, p.print, coalesce(h.open, 0) FROM
-			(SELECT inbox_seq AS seq FROM download WHERE patient_id = ?4 AND state IN ('expired', 'refused', 'failed')
-				UNION SELECT h.seq FROM heal h WHERE h.open = 1 AND EXISTS (SELECT 1 FROM download d WHERE d.inbox_seq = h.seq AND d.patient_id = ?4)) c
-			JOIN inbox i ON i.seq = c.seq LEFT JOIN message_print p ON p.seq = c.seq LEFT JOIN heal h ON h.seq = c.seq
-		WHERE i.seq < ?1 AND i.type = ?2 AND i.request_id = ?3 ORDER BY i.seq`, seq, kind, request, patientID)
+	rows, err := tx.query(ctx, selectDeadLike, seq, kind, request, patientID, mostTwins)
 	if err != nil {
 		return nil, fmt.Errorf("looking for a message that another repeats: %w", err)
 	}
 	return collect(rows, func(t *Twin) error { return rows.Scan(&t.Seq, &t.Print, &t.Asked) })
 }
 
-// mostTwins bounds how many messages that came earlier and were sent later are looked at.
-const mostTwins = 200
-
 // SentAfter lists messages that came before seq and were sent after it, with the same type and request id and a link of the
-// same patient: one of them may be seq, sent again under another id.
+// same patient, one of the newest [mostTwins]: one of them may be seq, sent again under another id.
 func (tx *Tx) SentAfter(ctx context.Context, seq int64, sent time.Time, kind, request, patientID string) ([]Twin, error) {
-	rows, err := tx.query(ctx, `SELECT DISTINCT i.seq, p.print, 0 FROM download d JOIN inbox i ON i.seq = d.inbox_seq LEFT JOIN message_print p ON p.seq = i.seq
-		WHERE d.patient_id = ?4 AND i.seq < ?1 AND i.type = ?2 AND i.request_id = ?3 AND i.sent_at > ?5 ORDER BY i.seq DESC LIMIT ?6`,
-		seq, kind, request, patientID, millis(sent), mostTwins)
+	rows, err := tx.query(ctx, selectSentAfter, seq, kind, request, patientID, millis(sent), mostTwins)
 	if err != nil {
 		return nil, fmt.Errorf("looking for a message that came earlier: %w", err)
 	}

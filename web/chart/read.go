@@ -19,6 +19,7 @@ import (
 // reading is what one message says, before anything is written.
 type reading struct {
 	db.Waiting
+	envelope      metriport.Envelope
 	status        db.Status
 	reason        string   // why it is malformed or failed
 	named         []string // the patients it names, also where it failed
@@ -60,6 +61,7 @@ func read(w db.Waiting) (r reading) {
 		}
 	}()
 	e := metriport.ReadEnvelope(w.Body)
+	r.envelope = e
 	if e.Malformed != "" {
 		r.status, r.reason = db.StatusMalformed, e.Malformed
 		return r

@@ -26,6 +26,7 @@ type repeats struct {
 	awaited bool            // the sender told of some that have not come
 	dead    bool            // some links are dead, or being asked for
 	last    int64           // the last message that was written
+	sent    time.Time       // when the one that was sent last of all so far was sent
 }
 
 // repeatsAmong looks up what is known of a batch.
@@ -34,7 +35,7 @@ func repeatsAmong(ctx context.Context, tx *db.Tx, messages []reading) (r repeats
 		return r, nil
 	}
 	from, to := messages[0].Seq, messages[len(messages)-1].Seq
-	if r.decided, err = tx.RepeatsFoundUpTo(ctx); err != nil {
+	if r.decided, r.sent, err = tx.RepeatsFoundUpTo(ctx); err != nil {
 		return r, err
 	}
 	if from <= r.decided {
@@ -55,7 +56,7 @@ func (r *repeats) write(ctx context.Context, tx *db.Tx, messages []reading) erro
 		m := &messages[i]
 		r.last = max(r.last, m.Seq)
 		of, fresh := r.known[m.Seq], m.Seq > r.decided
-		if fresh && m.status == db.StatusProcessed && (r.awaited || len(m.downloads) > 0) {
+		if fresh && r.wants(m) {
 			if slices.ContainsFunc(rest, m.mayRepeat) { // which must be there to be found
 				if err := write(ctx, tx, rest); err != nil {
 					return err
@@ -66,6 +67,9 @@ func (r *repeats) write(ctx context.Context, tx *db.Tx, messages []reading) erro
 			if of, err = r.find(ctx, tx, m); err != nil {
 				return err
 			}
+		}
+		if m.envelope.When.After(r.sent) {
+			r.sent = m.envelope.When
 		}
 		switch {
 		case of == 0:
@@ -95,7 +99,24 @@ func (r *repeats) done(ctx context.Context, tx *db.Tx) error {
 	if r.last <= r.decided {
 		return nil
 	}
-	return tx.SetRepeatsFoundUpTo(ctx, r.last)
+	return tx.SetRepeatsFoundUpTo(ctx, r.last, r.sent)
+}
+
+// wants says whether a new message has to be looked for among those before it.
+func (r *repeats) wants(m *reading) bool {
+	return m.status == db.StatusProcessed && (r.awaited || r.byContent(m) && (r.dead || r.late(m)))
+}
+
+// byContent says whether what a message says can show that it repeats another.
+func (r *repeats) byContent(m *reading) bool {
+	return len(m.downloads) > 0 && !m.envelope.Shared && !m.envelope.Test
+}
+
+// late says whether a message came long after it was sent, and after one that was sent later: it may have been missed at
+// first. Where all came in the order in which they were sent, none was.
+func (r *repeats) late(m *reading) bool {
+	sent := m.envelope.When
+	return !sent.IsZero() && m.ReceivedAt.Sub(sent) > lateBy && sent.Before(r.sent)
 }
 
 // find returns the message that a new one repeats, 0 where it repeats none.
@@ -105,17 +126,16 @@ func (r *repeats) find(ctx context.Context, tx *db.Tx, m *reading) (int64, error
 			return of, err
 		}
 	}
-	e := metriport.ReadEnvelope(m.Body)
-	late := !e.When.IsZero() && m.ReceivedAt.Sub(e.When) > lateBy
-	if len(m.downloads) == 0 || !r.dead && !late || e.Shared || e.Test {
+	if !r.byContent(m) {
 		return 0, nil
 	}
+	e := m.envelope
 	var candidates []db.Twin
 	var err error
 	if r.dead {
 		candidates, err = tx.DeadLike(ctx, m.Seq, e.Type, e.RequestID, m.downloads[0].PatientID)
 	}
-	if err == nil && len(candidates) == 0 && late {
+	if err == nil && len(candidates) == 0 && r.late(m) {
 		candidates, err = tx.SentAfter(ctx, m.Seq, e.When, e.Type, e.RequestID, m.downloads[0].PatientID)
 	}
 	if err != nil || len(candidates) == 0 {
