@@ -185,7 +185,10 @@ func listings() (out []listing) {
 		for _, kind := range []string{SearchMessage, SearchSubject, SearchFacility} {
 			add(false, "found "+kind+" "+text, func(ctx context.Context, s Snapshot) error { _, err := s.Search(ctx, kind, text, 6); return err })
 		}
-		add(true, "found patients "+text, func(ctx context.Context, s Snapshot) error { _, err := s.Patients(ctx, PatientFilter{Text: text, Limit: 6, Reach: Reach}); return err })
+		add(true, "found patients "+text, func(ctx context.Context, s Snapshot) error {
+			_, err := s.Patients(ctx, PatientFilter{Text: text, Limit: 6, Reach: Reach})
+			return err
+		})
 		add(false, "drugs and tests "+text, func(ctx context.Context, s Snapshot) error { _, err := s.subjects(ctx, text); return err })
 	}
 	add(false, "summary", func(ctx context.Context, s Snapshot) error { _, err := s.Summary(ctx, 999); return err })

@@ -87,6 +87,7 @@ func (tx *Tx) saveSubjects(ctx context.Context, n NotificationFacts) error {
 
 // forgetSubjects forgets what the records of notifications first to last name.
 func (tx *Tx) forgetSubjects(ctx context.Context, first, last int64) error {
+	//nolint:sqlclosecheck // collect closes them
 	rows, err := tx.query(ctx, `DELETE FROM notification_subject WHERE notification_id BETWEEN ? AND ? RETURNING name`, first, last)
 	if err != nil {
 		return fmt.Errorf("forgetting what a record named: %w", err)
@@ -121,6 +122,7 @@ func (s Snapshot) subjects(ctx context.Context, text string) ([]string, error) {
 	if !ok {
 		return nil, nil
 	}
+	//nolint:sqlclosecheck // collect closes them
 	rows, err := s.QueryContext(ctx, `SELECT e.key FROM (SELECT rowid AS no FROM search_words WHERE `+match+` LIMIT ?) w CROSS JOIN search_entry e ON e.no = w.no`, append(args, few+1)...)
 	if err != nil {
 		return nil, fmt.Errorf("looking for drugs and tests: %w", err)

@@ -126,7 +126,9 @@ var spellings = []struct {
 
 const monthNames = `jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?`
 
-func spelled(form string) *regexp.Regexp { return regexp.MustCompile(`(?:^|[\s,;])(` + form + `)(?:$|[\s,;])`) }
+func spelled(form string) *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|[\s,;])(` + form + `)(?:$|[\s,;])`)
+}
 
 // month is the number of a month by the beginning of its name.
 func month(name string) string {
