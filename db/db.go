@@ -217,8 +217,7 @@ func (d *DB) migrate(ctx context.Context, serve bool) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(database.DialectSQLite3, d.write, folder, goose.WithDisableGlobalRegistry(true),
-		goose.WithAllowOutofOrder(true)) // what is developed side by side is not merged in the order of its numbers
+	p, err := goose.NewProvider(database.DialectSQLite3, d.write, folder, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
