@@ -177,6 +177,32 @@ func Long(d time.Duration) string {
 	}
 }
 
+// Age is how old somebody is who was born on an ISO date: in years from the second birthday on, before that in months, in the first
+// month in days; "" where the date is none, or lies ahead.
+func (c Clock) Age(iso string) string {
+	born, err := time.Parse(time.DateOnly, iso)
+	now := c.local()
+	if err != nil || born.After(time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)) {
+		return ""
+	}
+	months := (now.Year()-born.Year())*12 + int(now.Month()) - int(born.Month())
+	if now.Day() < born.Day() {
+		months--
+	}
+	switch {
+	case months >= 24:
+		return fmt.Sprint(months / 12)
+	case months >= 1:
+		return Counted(months, "month")
+	default:
+		days := int(time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).Sub(born) / (24 * time.Hour))
+		if days == 1 {
+			return "1 day"
+		}
+		return fmt.Sprintf("%d days", days)
+	}
+}
+
 // birthDate is an ISO date as people read it; what is not one is shown as it came.
 func birthDate(iso string) string {
 	if d, err := time.Parse(time.DateOnly, iso); err == nil {

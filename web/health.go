@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -638,28 +637,6 @@ func reportWords(p care.Panel, shown string) []string {
 		}
 	}
 	return out
-}
-
-// methods is what a LOINC name says of how and in what a thing is measured.
-var methods = regexp.MustCompile(`\s*\[[^\]]*\]`)
-
-// testName shortens the name that LOINC gives a test to what people call it: "Cholesterol in HDL" for "Cholesterol in HDL
-// [Mass/volume] in Serum or Plasma". In what else than blood it was measured stays. full is "" where nothing was left out.
-func testName(name string) (short, full string) {
-	short = methods.ReplaceAllString(name, "")
-	if short == name {
-		return name, ""
-	}
-	for _, blood := range []string{" in Serum, Plasma or Blood", " in Serum or Plasma", " in Serum", " in Plasma", " in Blood"} {
-		if before, after, found := strings.Cut(short, blood); found {
-			short = before + after
-			break
-		}
-	}
-	if short = strings.TrimSpace(short); short == "" {
-		return name, ""
-	}
-	return short, name
 }
 
 func otherUnit(unit, usual string) string {

@@ -78,8 +78,9 @@ func worst(panels []care.Panel) (panel *care.Panel, result *care.Result, others 
 
 // resulted says one result.
 func resulted(p care.Panel, r care.Result) rowText {
-	name := orMissing(r.Name, orMissing(p.Name, "Test not named"))
-	t := rowText{known: true}
+	sent := orMissing(r.Name, orMissing(p.Name, "Test not named"))
+	name, named := testName(sent)
+	t := rowText{known: true, named: named}
 	note := inOne(r.Notes)
 	switch {
 	case r.NotPerformed:
@@ -95,15 +96,17 @@ func resulted(p care.Panel, r care.Result) rowText {
 			t.flag(r, "range", "Reference range, as the laboratory sent it")
 		}
 	}
-	if p.Name != name {
-		t.add(p.Name)
+	if p.Name != sent {
+		panel, _ := testName(p.Name)
+		t.add(panel)
 	}
 	return t
 }
 
 // reported says a report that has no results: its text, which is the only trace of a test that was not performed.
 func reported(p care.Panel) rowText {
-	t := rowText{fact: orMissing(p.Name, "Test not named"), known: p.Name != ""}
+	name, named := testName(p.Name)
+	t := rowText{fact: orMissing(name, "Test not named"), known: p.Name != "", named: named}
 	switch text := oneLine(reportText(p), noteLength); {
 	case p.NotPerformed:
 		t.fact, t.known = t.fact+": not performed", true
