@@ -10,8 +10,12 @@ import (
 	"carebell/web/care"
 )
 
-// noteLength is how much of a note a row shows, in characters.
-const noteLength = 160
+// How much of a note a row shows, in characters: as its fact, beside it, and to whoever points at the row.
+const (
+	factLength = 56
+	noteLength = 160
+	tipLength  = 600
+)
 
 // measured is the row of a laboratory notice: the result that matters most. A critical one comes before one outside its range
 // before the first that was measured.
@@ -87,7 +91,7 @@ func resulted(p care.Panel, r care.Result) rowText {
 		t.fact = name + ": not performed"
 		t.add(oneLine(orMissing(note, reportText(p)), noteLength))
 	case pointsAtNote(r) && note+reportText(p) != "":
-		t.fact = name + ": " + oneLine(orMissing(note, reportText(p)), noteLength)
+		t.noted(name, orMissing(note, reportText(p)))
 		t.flags = resultFlags(r)
 	default:
 		t.fact = strings.Join(strings.Fields(name+" "+r.Value+" "+r.Unit), " ")
@@ -112,11 +116,20 @@ func reported(p care.Panel) rowText {
 		t.fact, t.known = t.fact+": not performed", true
 		t.add(text)
 	case text != "":
-		t.fact, t.known = t.fact+": "+text, true
+		t.noted(t.fact, reportText(p))
+		t.known = true
 	default:
 		t.add("no result in this record")
 	}
 	return t
+}
+
+// noted makes a note the fact, and keeps all of it for who asks where it is long.
+func (t *rowText) noted(name, note string) {
+	short := oneLine(note, factLength)
+	if t.fact = name + ": " + short; strings.HasSuffix(short, "…") {
+		t.help = oneLine(note, tipLength)
+	}
 }
 
 // reportText is what a report says in words: its conclusion, else its notes, else its text.

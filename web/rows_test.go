@@ -212,7 +212,7 @@ func TestRowsOfLaboratories(t *testing.T) {
 		"a note that is abnormal":   {[]care.Panel{{Name: "Micro", Results: []care.Result{{Name: "Culture", Value: "SEE NOTE", Notes: []string{grown}, Flag: "A"}}}}, "Culture: " + grown + " [abnormal!] / Micro"},
 		"a note that is not there":  {[]care.Panel{culture("SEE NOTE")}, "Culture, urine SEE NOTE"},
 		"but the report's text is":  {[]care.Panel{{Text: grown, Results: []care.Result{{Name: "Culture", Value: "SEE NOTE"}}}}, "Culture: " + grown},
-		"a long note":               {[]care.Panel{culture("SEE NOTE", long)}, "Culture, urine: " + strings.TrimSpace(long[:159]) + "…"},
+		"a long note":               {[]care.Panel{culture("SEE NOTE", long)}, "Culture, urine: " + strings.TrimSpace(long[:55]) + "…"},
 		"not performed":             {[]care.Panel{{Name: "Lipid panel", NotPerformed: true, Text: "Specimen\n clotted", Exchange: "QUEST"}}, "Lipid panel: not performed / Specimen clotted · Quest"},
 		"one test not performed":    {[]care.Panel{{Name: "Lipid panel", Results: []care.Result{{Name: "LDL", NotPerformed: true, Notes: []string{"QNS"}}}}}, "LDL: not performed / QNS · Lipid panel"},
 		"what was comes first":      {[]care.Panel{{Name: "Lipid panel", Results: []care.Result{{Name: "LDL", NotPerformed: true}, {Name: "HDL", Value: "50"}}}, {Name: "A1c", NotPerformed: true}}, "HDL 50 / Lipid panel · 2 more"},
