@@ -161,8 +161,7 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 		}
 		return s.completenessScreen(), nil
 	case "identity":
-		f, err := identityFilter(c)
-		return s.identitiesScreen(f), err
+		return identityList.screen(s, c)
 	case "proofing":
 		id, err := number(c.Query("id"))
 		if err != nil {

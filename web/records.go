@@ -106,8 +106,6 @@ func (s *Server) recordsRows(ctx context.Context, v db.Snapshot, f views.Records
 	return p, err
 }
 
-// mostTouched bounds how many requests of patients about whom something changed are drawn again.
-const mostTouched = 100
 
 // recordsScreen is a list of requests as an open page.
 func (s *Server) recordsScreen(f views.RecordsFilter) live.Screen {

@@ -71,7 +71,7 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
 		{fiber.MethodPost, "/files/:id/again", act, s.haveFileAgain},
 		{fiber.MethodGet, "/search", signed, s.search},
-		{fiber.MethodGet, "/identity", signed, s.identities},
+		{fiber.MethodGet, "/identity", signed, identityList.page(s)},
 		{fiber.MethodGet, "/identity/:id", signed, s.identity},
 		{fiber.MethodGet, "/admin/inbox", keepers, s.inboxPage},
 		{fiber.MethodPost, "/admin/inbox/again", keepers, s.againAll},
