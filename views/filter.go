@@ -154,10 +154,8 @@ func (f Filter) any(is func(Way) bool) bool {
 	return false
 }
 
-func (f Filter) narrowed() bool { return f.any(func(w Way) bool { return !w.Tab }) }
-
 // Narrowed says whether something besides the tab is not as usual.
-func (f Filter) Narrowed() bool { return f.narrowed() }
+func (f Filter) Narrowed() bool { return f.any(func(w Way) bool { return !w.Tab }) }
 
 // Searched says whether somebody looks for a text.
 func (f Filter) Searched() bool { return f.any(func(w Way) bool { return w.Search }) }
@@ -178,7 +176,6 @@ func (f Filter) PatientID() string {
 // choiceGroup is choices that stand together.
 type choiceGroup struct {
 	label   string
-	ownLine bool
 	choices []Choice
 }
 
@@ -188,7 +185,7 @@ func (f Filter) groups(ownLine bool) (out []choiceGroup) {
 		if len(w.Pairs) == 0 || w.OwnLine != ownLine {
 			continue
 		}
-		g := choiceGroup{label: w.Label, ownLine: w.OwnLine}
+		g := choiceGroup{label: w.Label}
 		switch chosen := f.Get(w.Param); {
 		case w.Switch:
 			to := w.Pairs[0]

@@ -118,8 +118,7 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 	case "sent-message":
 		return s.mailScreen(c, db.Outbound, reader{})
 	case "imports":
-		f, err := importFilter(c)
-		return s.importsScreen(f), err
+		return importList.screen(s, c)
 	case "import":
 		f, err := rowFilter(c)
 		if err != nil {

@@ -60,7 +60,7 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/messages/:id/match", act, s.matchFound},
 		{fiber.MethodPost, "/messages/:id/match", act, s.matchMessage},
 		{fiber.MethodGet, "/messages/sent/:id", signed, s.sentMessage},
-		{fiber.MethodGet, "/imports", signed, s.importList},
+		{fiber.MethodGet, "/imports", signed, importList.page(s)},
 		{fiber.MethodGet, "/imports/:id", signed, s.importPage},
 		{fiber.MethodGet, "/imports/:id/rows", signed, s.importRowsWindow},
 		{fiber.MethodGet, "/imports/:id/rows/:row", signed, s.importRow},
