@@ -85,8 +85,8 @@ func (l *list[F, D]) narrowed(s *Server, c *fiber.Ctx) (views.Filter, error) {
 // liveURL is the address of the socket of the list.
 func (l *list[F, D]) liveURL(since int64, f views.Filter) string {
 	q := f.Query()
-	if q.Has("view") { // the socket has a view of its own
-		q.Set("list", q.Get("view"))
+	if l.ways[0].Param == "view" { // the socket has a view of its own
+		q.Set("list", f.Tab())
 		q.Del("view")
 	}
 	return liveURL(l.Name, since, q)

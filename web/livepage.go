@@ -131,8 +131,7 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 		})
 		return s.importScreen(job.No, job.ID, f), err
 	case "records":
-		f, err := recordsFilter(c)
-		return s.recordsScreen(f), err
+		return recordList.screen(s, c)
 	case "documents":
 		id, before, err := documentsPlace(c, c.Query("id"))
 		if err != nil {

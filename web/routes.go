@@ -64,7 +64,7 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/imports/:id", signed, s.importPage},
 		{fiber.MethodGet, "/imports/:id/rows", signed, s.importRowsWindow},
 		{fiber.MethodGet, "/imports/:id/rows/:row", signed, s.importRow},
-		{fiber.MethodGet, "/records", signed, s.records},
+		{fiber.MethodGet, "/records", signed, recordList.page(s)},
 		{fiber.MethodGet, "/records/documents/:id", signed, s.documents},
 		{fiber.MethodPost, "/records/documents/:id/zip", signed, s.documentsZip},
 		{fiber.MethodGet, "/files/:id", signed, s.file},
