@@ -175,8 +175,7 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the inbox.")
 		}
 		if view == "inbox" {
-			f, err := s.inboxFilter(c)
-			return s.inboxScreen(f), err
+			return inboxList.screen(s, c)
 		}
 		seq, err := number(c.Query("seq"))
 		if err != nil {

@@ -73,7 +73,7 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/search", signed, s.search},
 		{fiber.MethodGet, "/identity", signed, identityList.page(s)},
 		{fiber.MethodGet, "/identity/:id", signed, s.identity},
-		{fiber.MethodGet, "/admin/inbox", keepers, s.inboxPage},
+		{fiber.MethodGet, "/admin/inbox", keepers, inboxList.page(s)},
 		{fiber.MethodPost, "/admin/inbox/again", keepers, s.againAll},
 		{fiber.MethodGet, "/admin/inbox/refused", keepers, s.refused},
 		{fiber.MethodGet, "/admin/inbox/:seq", keepers, s.inboxMessage},
