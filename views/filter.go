@@ -132,7 +132,9 @@ func (f Filter) Query() url.Values { return with(f.set, "", "") }
 // URL is the address of the list with this filter.
 func (f Filter) URL() string { return address(f.path, f.set) }
 
-func (f Filter) older(before int64) string { return address(f.path, with(f.set, "before", decimal(before))) }
+func (f Filter) older(before int64) string {
+	return address(f.path, with(f.set, "before", decimal(before)))
+}
 
 // clear is the same list without what narrows it.
 func (f Filter) clear() string {

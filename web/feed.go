@@ -15,7 +15,6 @@ import (
 	"carebell/web/live"
 )
 
-
 func (s *Server) feed(c *fiber.Ctx) error {
 	filter, err := s.feedFilter(c)
 	if err != nil {

@@ -37,7 +37,9 @@ var identityList = &list[db.ProofingFilter, db.Proofing]{
 		r.FitsNot = fitsNot
 		return views.Line{Key: r.ID, At: r.Received, Item: views.IdentityRow(r)}
 	},
-	empty: func(_ context.Context, _ db.Snapshot, a *asked) (templ.Component, error) { return views.IdentityEmpty(a.webhook), nil },
+	empty: func(_ context.Context, _ db.Snapshot, a *asked) (templ.Component, error) {
+		return views.IdentityEmpty(a.webhook), nil
+	},
 	columns: func(a *asked) (string, []string) {
 		zone := " (" + a.words.ZoneName() + ")"
 		return "identity", []string{"Patient", "Birth date", "Your id", "Metriport id", "Proofed identity id", "Session", "Sent" + zone, "Received" + zone, "Proofings of this person", "Request id", "Message id", "Metadata", "Other fields"}

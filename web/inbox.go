@@ -58,7 +58,9 @@ var inboxList = &list[db.InboxSearch, db.InboxRow]{
 		row.FitsNot = fitsNot
 		return views.Line{Key: row.Seq, At: row.Received, Item: views.InboxLine(row)}
 	},
-	empty: func(_ context.Context, _ db.Snapshot, a *asked) (templ.Component, error) { return views.InboxEmpty(a.webhook), nil },
+	empty: func(_ context.Context, _ db.Snapshot, a *asked) (templ.Component, error) {
+		return views.InboxEmpty(a.webhook), nil
+	},
 	above: inboxState,
 	beside: func(ctx context.Context, v db.Snapshot, a *asked, p *views.List) error {
 		types, err := inboxTypes(ctx, v, a)

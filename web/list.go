@@ -228,13 +228,14 @@ func (l *list[F, D]) screen(s *Server, c *fiber.Ctx) (live.Screen, error) {
 			return part{}, err
 		}
 		out := part{all: views.ListUpdate(p, u.TooMany)}
-		for _, id := range l.holders(a, rows) {
+		if l.holder == nil || f.Personal() {
+			return out, nil
+		}
+		out.own = map[int64]templ.Component{}
+		for _, id := range holders(rows, l.holder) {
 			own, theirs := p, *a
 			theirs.reader.id = id
 			own.Lines = l.lines(&theirs, rows, fits)
-			if out.own == nil {
-				out.own = map[int64]templ.Component{}
-			}
 			out.own[id] = views.ListUpdate(own, u.TooMany)
 		}
 		return out, nil
@@ -242,12 +243,9 @@ func (l *list[F, D]) screen(s *Server, c *fiber.Ctx) (live.Screen, error) {
 }
 
 // holders are the people for whom one of the rows is another than for everybody, each once.
-func (l *list[F, D]) holders(a *asked, rows []D) (out []int64) {
-	if l.holder == nil || a.Personal() {
-		return nil
-	}
-	for _, d := range rows {
-		if id := l.holder(d); id != 0 && !slices.Contains(out, id) {
+func holders[T any](rows []T, holder func(T) int64) (out []int64) {
+	for _, r := range rows {
+		if id := holder(r); id != 0 && !slices.Contains(out, id) {
 			out = append(out, id)
 		}
 	}

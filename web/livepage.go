@@ -109,9 +109,7 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 		})
 		return s.healthScreen(q), err
 	case "messages":
-		f, err := messageFilter(c)
-		x, _ := who(c)
-		return s.messagesScreen(f, readerOf(x)), err
+		return messageList.screen(s, c)
 	case "message":
 		x, _ := who(c)
 		return s.mailScreen(c, db.Inbound, readerOf(x))

@@ -54,7 +54,7 @@ func (s *Server) table() []route {
 		{fiber.MethodPost, "/patients/:id/correct", act, s.correct},
 		{fiber.MethodGet, "/patients/:id/health/:section", signed, s.healthPage},
 		{fiber.MethodGet, "/patients/:id/health/:section/:ref", signed, s.healthPage},
-		{fiber.MethodGet, "/messages", signed, s.messages},
+		{fiber.MethodGet, "/messages", signed, messageList.page(s)},
 		{fiber.MethodGet, "/messages/:id", signed, s.message},
 		{fiber.MethodPost, "/messages/:id/mark", act, s.markMessage},
 		{fiber.MethodGet, "/messages/:id/match", act, s.matchFound},

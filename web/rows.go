@@ -16,7 +16,9 @@ type wording struct {
 	file  func(db.Download) views.FileRow // its row, with what can be done about it
 }
 
-func (s *Server) wording() wording { return wording{Clock: s.clock(), fetch: s.fetchState, file: s.fileRow} }
+func (s *Server) wording() wording {
+	return wording{Clock: s.clock(), fetch: s.fetchState, file: s.fileRow}
+}
 
 func (s *Server) rows(list []db.Notification, canMark bool) []views.Row {
 	out := make([]views.Row, len(list))
