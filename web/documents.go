@@ -76,7 +76,7 @@ func (s *Server) documentRows(ctx context.Context, v db.Snapshot, id int64, befo
 	if err != nil {
 		return p, err
 	}
-	p.Pull, p.Stored = s.pullRow(pull, nil), pull.Documents.Stored
+	p.Pull, p.Stored = s.wording().pullRow(pulled{Pull: pull}), pull.Documents.Stored
 	list, err := v.PullDocuments(ctx, id, before, pageDocuments+1)
 	if err != nil {
 		return p, err

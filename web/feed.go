@@ -15,9 +15,6 @@ import (
 	"carebell/web/live"
 )
 
-// pageRows is how many rows a page has; the next page comes by scrolling.
-const pageRows = 50
-
 func (s *Server) feed(c *fiber.Ctx) error {
 	filter, err := s.feedFilter(c)
 	if err != nil {
@@ -196,7 +193,7 @@ func (s *Server) changedRows(ctx context.Context, f views.FeedFilter, u changes,
 	fits, err := inCommon(u.moment, feedFitsAfter{f, u.since}, func() (map[int64]bool, error) {
 		filter := notificationFilter(f)
 		filter.IDs = ids
-		return look(ctx, s.db, func(v db.Snapshot) (map[int64]bool, error) { return v.Fitting(ctx, filter) })
+		return look(ctx, s.db, func(v db.Snapshot) (map[int64]bool, error) { return db.Fitting(ctx, v, filter) })
 	})
 	if err != nil {
 		return nil, err

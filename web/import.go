@@ -110,7 +110,7 @@ func importRows(f views.RowFilter) db.ImportRowFilter {
 
 // importDetail reads everything about a job but its rows. The frame is the caller's.
 func (s *Server) importDetail(ctx context.Context, v db.Snapshot, job db.Import, f views.RowFilter) (p views.ImportDetail, err error) {
-	p = views.ImportDetail{ImportJob: s.importJob(job), Filter: f, Notes: job.File.Note, Removed: job.Result.State == db.FetchRemoved}
+	p = views.ImportDetail{ImportJob: s.wording().importJob(job), Filter: f, Notes: job.File.Note, Removed: job.Result.State == db.FetchRemoved}
 	if job.File.State == db.ImportUnread {
 		p.Notes = "" // it is what the result says
 	}

@@ -91,7 +91,7 @@ func (s *Server) messageState(ctx context.Context, v db.Snapshot, seq int64) (p 
 	if err != nil {
 		return p, err
 	}
-	p.InboxRow, p.SHA256, p.Hint = s.inboxRow(m.InboxRow), hex.EncodeToString(m.SHA256), hint(m.Status, m.Error)
+	p.InboxRow, p.SHA256, p.Hint = s.wording().inboxRow(m.InboxRow), hex.EncodeToString(m.SHA256), hint(m.Status, m.Error)
 	if m.Patients == 1 {
 		p.OnlyPatient = m.Patient.ID
 	}
@@ -116,7 +116,7 @@ func (s *Server) messageState(ctx context.Context, v db.Snapshot, seq int64) (p 
 	}
 	last, err := v.LastReprocess(ctx, seq)
 	if last.ID != 0 {
-		job := s.job(last)
+		job := s.wording().job(last)
 		p.Job = &job
 	}
 	return p, err

@@ -109,17 +109,14 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 		})
 		return s.healthScreen(q), err
 	case "messages":
-		f, err := messageFilter(c)
-		x, _ := who(c)
-		return s.messagesScreen(f, readerOf(x)), err
+		return messageList.screen(s, c)
 	case "message":
 		x, _ := who(c)
 		return s.mailScreen(c, db.Inbound, readerOf(x))
 	case "sent-message":
 		return s.mailScreen(c, db.Outbound, reader{})
 	case "imports":
-		f, err := importFilter(c)
-		return s.importsScreen(f), err
+		return importList.screen(s, c)
 	case "import":
 		f, err := rowFilter(c)
 		if err != nil {
@@ -132,8 +129,7 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 		})
 		return s.importScreen(job.No, job.ID, f), err
 	case "records":
-		f, err := recordsFilter(c)
-		return s.recordsScreen(f), err
+		return recordList.screen(s, c)
 	case "documents":
 		id, before, err := documentsPlace(c, c.Query("id"))
 		if err != nil {
@@ -161,8 +157,7 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 		}
 		return s.completenessScreen(), nil
 	case "identity":
-		f, err := identityFilter(c)
-		return s.identitiesScreen(f), err
+		return identityList.screen(s, c)
 	case "proofing":
 		id, err := number(c.Query("id"))
 		if err != nil {
@@ -178,8 +173,7 @@ func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the inbox.")
 		}
 		if view == "inbox" {
-			f, err := s.inboxFilter(c)
-			return s.inboxScreen(f), err
+			return inboxList.screen(s, c)
 		}
 		seq, err := number(c.Query("seq"))
 		if err != nil {

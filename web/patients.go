@@ -137,7 +137,7 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, ca
 	if err != nil {
 		return p, err
 	}
-	p.Proofings = s.proofings(proofings)
+	p.Proofings = s.wording().proofings(proofings)
 	stays, err := v.Stays(ctx, id)
 	if err != nil {
 		return p, err
@@ -146,7 +146,7 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, ca
 		p.Stays = append(p.Stays, s.stayRow(st))
 	}
 	mail, err := v.MailOf(ctx, id, mostMail)
-	p.Messages = s.mailRows(mail, reader{})
+	p.Messages = s.wording().mailRows(mail, reader{})
 	return p, err
 }
 
