@@ -13,7 +13,7 @@ var bounds = map[string]string{
 
 	"inbox_outcome": "a row a message", "inbox_patient": "rows a message", "cursor": "one for each projector",
 	"patient": "one a patient", "patient_alias": "one for each id a patient has", "patient_search": "one a patient", "patient_statement": "one for each record of a patient",
-	"facility": "one a facility", "notification": "rows a message", "stay": "at most one a notification",
+	"facility": "one a facility", "notification": "rows a message", "notification_subject": "at most 60 a notification", "stay": "at most one a notification",
 	"mail": "one a message", "mail_search": "one a message", "mail_status": "one a message",
 	"import_event": "one a message", "import_job": "one a job", "import_file": "one a file", "import_row": "at most 500,000 a file, gone with the file", "import_reason": "one for each kind of reason in a file",
 	"pull": "one a request", "pull_part": "rows a message", "pull_document": "one a document", "pull_document_link": "one a link",

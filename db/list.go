@@ -136,8 +136,12 @@ func (r Rest) after(n, limit int) Rest {
 	return r
 }
 
-// people lists the ids of the patients whose words hold every word of text; false where they are more than a few.
+// people lists the ids of the patients whose words hold every word of text; false where they are more than a few, or where
+// every word is too short for an index.
 func (s Snapshot) people(ctx context.Context, text string) (ids []string, ok bool, err error) {
+	if match, _ := byWords(text, "words"); match == "" {
+		return nil, false, nil // no index finds what is so short
+	}
 	match, args := wordsMatch("patient_search", text)
 	//nolint:sqlclosecheck // collect closes them
 	rows, err := s.QueryContext(ctx, `SELECT id FROM patient WHERE no IN (`+match+` LIMIT ?)`, append(args, few+1)...)
@@ -151,8 +155,9 @@ func (s Snapshot) people(ctx context.Context, text string) (ids []string, ok boo
 // holdsWords is a condition that the row of a search table with the number no has every word of text.
 func holdsWords(table, no, text string) (string, []any) {
 	where, args := []string{"w.rowid = " + no}, []any{}
-	for _, word := range searchWords(text) {
-		where, args = append(where, `w.words LIKE ? ESCAPE '\'`), append(args, "%"+escapeLike(word)+"%")
+	for _, t := range searchTerms(text) {
+		holds, spellings := t.like("w.words")
+		where, args = append(where, holds), append(args, spellings...)
 	}
 	return "EXISTS (SELECT 1 FROM " + table + " w WHERE " + strings.Join(where, " AND ") + ")", args
 }

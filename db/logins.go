@@ -26,3 +26,13 @@ func (s Snapshot) Logins(ctx context.Context) ([]Login, error) {
 		return err
 	})
 }
+
+// SessionOfAnyone returns when a login began and when it was last used, and whether its person is disabled. It returns
+// sql.ErrNoRows where nothing is known of it any more.
+func (s Snapshot) SessionOfAnyone(ctx context.Context, idHash []byte) (x Session, disabled bool, err error) {
+	var created, active sql.NullInt64
+	err = s.QueryRowContext(ctx, `SELECT s.created_at, s.active_at, u.disabled_at IS NOT NULL FROM session s JOIN user u ON u.id = s.user_id WHERE s.id_hash = ?`, idHash).
+		Scan(&created, &active, &disabled)
+	x.CreatedAt, x.ActiveAt = instant(created), instant(active)
+	return x, disabled, err
+}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"carebell/web/care"
@@ -180,13 +179,16 @@ func (tx *Tx) AddMailStatus(ctx context.Context, s MailStatus, receivedAt time.T
 	return tx.changedMail(ctx, id)
 }
 
+// mostIndexed is how much of a message's text can be found, in characters.
+const mostIndexed = 16000
+
 // indexMail brings the words a message is found by up to date.
 func (tx *Tx) indexMail(ctx context.Context, id int64) error {
 	var words, kind string
-	err := tx.row(ctx, `SELECT subject || char(10) || sender || char(10) || sender_id || char(10) || reason, iif(box = 'in', ?2, ?3) FROM mail WHERE id = ?1`,
-		id, SearchMessage, SearchSent).Scan(&words, &kind)
+	err := tx.row(ctx, `SELECT subject || char(10) || sender || char(10) || sender_id || char(10) || reason || char(10) || substr(text, 1, ?4), iif(box = 'in', ?2, ?3) FROM mail WHERE id = ?1`,
+		id, SearchMessage, SearchSent, mostIndexed).Scan(&words, &kind)
 	if err == nil {
-		_, err = tx.exec(ctx, `INSERT OR REPLACE INTO mail_search (rowid, words) VALUES (?, ?)`, id, strings.ToLower(words)) // SQLite's own lower knows only ASCII
+		_, err = tx.exec(ctx, `INSERT OR REPLACE INTO mail_search (rowid, words) VALUES (?, ?)`, id, fold(words))
 	}
 	if err != nil {
 		return fmt.Errorf("indexing a message: %w", err)

@@ -314,7 +314,7 @@ func (tx *Tx) MarkNotification(ctx context.Context, id, userID int64, to State, 
 type NotificationFilter struct {
 	Kind     care.Kind // "" = all
 	States   []State   // empty = all
-	Text     string    // part of a patient's name or id, or of a facility
+	Text     string    // what a patient is found by, or part of a facility, a drug or a test
 	Exchange string    // code of the exchange that its record comes from, or [ExchangeNotSent]; "" = all
 	Before   int64     // only ids below; 0 = from the top
 	IDs      []int64   // only these; nil = all
@@ -470,13 +470,16 @@ func (f NotificationFilter) walk(ctx context.Context, s Snapshot) (walk, error) 
 	return w, nil
 }
 
-// feedText is a condition that a row's patient or facility is meant by text.
+// feedText is a condition that a row's patient, facility, drug or test is meant by text.
 func feedText(text string) (string, []any) {
 	about, args := aboutPatient("n.patient_id", text)
-	return "(" + about + ` OR n.facility LIKE ? ESCAPE '\')`, append(args, "%"+escapeLike(text)+"%")
+	names, words := holdsWords("search_words", "e.no", text)
+	return "(" + about + ` OR n.facility LIKE ? ESCAPE '\' OR EXISTS (SELECT 1 FROM notification_subject t CROSS JOIN search_entry e ON e.kind = '` + SearchSubject + `' AND e.key = t.name
+		WHERE t.notification_id = n.id AND ` + names + "))", append(append(args, "%"+escapeLike(text)+"%"), words...)
 }
 
-// feedByText goes along the patients and facilities that the text means, where they are few. It says whether they are.
+// feedByText goes along the patients, facilities, drugs and tests that the text means, where they are few. It says whether
+// they are.
 func (s Snapshot) feedByText(ctx context.Context, w *walk, f NotificationFilter) (bool, error) {
 	patients, ok, err := s.people(ctx, f.Text)
 	if err != nil || !ok {
@@ -491,37 +494,46 @@ func (s Snapshot) feedByText(ctx context.Context, w *walk, f NotificationFilter)
 	if err != nil || len(facilities) > few {
 		return false, err
 	}
+	subjects, err := s.subjects(ctx, f.Text)
+	if err != nil || len(subjects) > few {
+		return false, err
+	}
 	who, err := json.Marshal(patients)
 	if err != nil {
 		return false, err
 	}
-	if len(facilities) == 0 {
+	if len(facilities)+len(subjects) == 0 {
 		w.short = true
 		w.from += " INDEXED BY notification_timeline"
 		w.along.add("n.patient_id IN (SELECT value FROM json_each(?))", string(who))
 		return true, nil
 	}
-	where, err := json.Marshal(facilities)
-	if err != nil {
+	where, errWhere := json.Marshal(append([]string{}, facilities...))
+	what, errWhat := json.Marshal(append([]string{}, subjects...))
+	if err := errors.Join(errWhere, errWhat); err != nil {
 		return false, err
 	}
-	// A facility can have very many: they are searched back to where the one with the most rows stops.
+	// Each of them can have very many: they are searched back to where the one with the most rows stops.
 	before := f.Before
 	if before == 0 {
 		before = math.MaxInt64
 	}
 	var from sql.NullInt64
 	if f.Reach > 0 {
+		skip := max(f.Reach/(len(facilities)+len(subjects)), f.Limit) - 1
 		err = s.QueryRowContext(ctx, `SELECT max(at) FROM (SELECT (SELECT n.id FROM notification n INDEXED BY notification_facility
-		WHERE n.facility = j.value AND n.facility <> '' AND n.id < ? ORDER BY n.id DESC LIMIT 1 OFFSET ?) AS at FROM json_each(?) j)`,
-			before, max(f.Reach/len(facilities), f.Limit)-1, string(where)).Scan(&from)
+		WHERE n.facility = j.value AND n.facility <> '' AND n.id < ?1 ORDER BY n.id DESC LIMIT 1 OFFSET ?2) AS at FROM json_each(?3) j
+		UNION ALL SELECT (SELECT t.notification_id FROM notification_subject t INDEXED BY notification_subject_name
+		WHERE t.name = j.value AND t.notification_id < ?1 ORDER BY t.notification_id DESC LIMIT 1 OFFSET ?2) FROM json_each(?4) j)`,
+			before, skip, string(where), string(what)).Scan(&from)
 		if err != nil {
 			return false, fmt.Errorf("bounding a search: %w", err)
 		}
 	}
 	w.along.add(`n.id IN (SELECT p.id FROM notification p INDEXED BY notification_timeline WHERE p.patient_id IN (SELECT value FROM json_each(?))
-		UNION SELECT l.id FROM notification l INDEXED BY notification_facility WHERE l.facility IN (SELECT value FROM json_each(?)) AND l.facility <> '' AND l.id >= ? AND l.id < ?)`,
-		string(who), string(where), from.Int64, before)
+		UNION SELECT l.id FROM notification l INDEXED BY notification_facility WHERE l.facility IN (SELECT value FROM json_each(?)) AND l.facility <> '' AND l.id >= ? AND l.id < ?
+		UNION SELECT t.notification_id FROM notification_subject t INDEXED BY notification_subject_name WHERE t.name IN (SELECT value FROM json_each(?)) AND t.notification_id >= ? AND t.notification_id < ?)`,
+		string(who), string(where), from.Int64, before, string(what), from.Int64, before)
 	w.short, w.floor = true, from.Int64
 	return true, nil
 }

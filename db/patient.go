@@ -212,7 +212,7 @@ func (k *knownPatient) words() string {
 			words = append(words, a.Value)
 		}
 	}
-	return strings.ToLower(strings.Join(words, "\n"))
+	return fold(strings.Join(words, "\n"))
 }
 
 // settleCorrected takes up what people corrected of new patients: a rebuild makes them anew, and a person's word is not in
@@ -243,14 +243,20 @@ func (tx *Tx) settleCorrected(ctx context.Context, fresh []string) error {
 // words that were there changed: they are what rows show of a patient.
 func (tx *Tx) indexPatient(ctx context.Context, id string) (changed bool, err error) {
 	var no int64
-	var words string
-	err = tx.row(ctx, `SELECT no, p.name || char(10) || p.id || char(10) || p.external_id || char(10)
+	var words, birth, phone string
+	err = tx.row(ctx, `SELECT no, birth_date, phone, p.name || char(10) || p.id || char(10) || p.external_id || char(10)
 			|| coalesce((SELECT group_concat(value, char(10)) FROM (SELECT value FROM patient_alias WHERE patient_id = p.id ORDER BY system, value)), '')
-		FROM patient p WHERE id = ?`, id).Scan(&no, &words)
+		FROM patient p WHERE id = ?`, id).Scan(&no, &birth, &phone, &words)
 	if err != nil {
 		return false, fmt.Errorf("indexing a patient: %w", err)
 	}
-	words = strings.ToLower(words) // SQLite's own lower knows only ASCII
+	words = fold(words)
+	if birth != "" {
+		words += "\n" + birthWord(birth)
+	}
+	if number := phoneWord(phone); number != "" {
+		words += "\n" + number
+	}
 	var old string
 	err = tx.row(ctx, `SELECT words FROM patient_search WHERE rowid = ?`, no).Scan(&old)
 	switch {
@@ -436,24 +442,14 @@ func (s Snapshot) reachPatients(ctx context.Context, along conditions, reach int
 
 // wordsMatch is a subquery for the numbers of the rows whose words in a search table hold every word of text.
 func wordsMatch(table, text string) (string, []any) {
-	var match, like []string
-	var args, short []any
-	for _, word := range searchWords(text) {
-		if len([]rune(word)) >= 3 { // shorter ones have no trigram
-			match = append(match, `"`+strings.ReplaceAll(word, `"`, `""`)+`"`)
-		} else {
-			like, short = append(like, `words LIKE ? ESCAPE '\'`), append(short, "%"+escapeLike(word)+"%")
-		}
+	match, where := byWords(text, "words")
+	if match != "" {
+		where.add(table+" MATCH ?", match)
 	}
-	var where []string
-	if len(match) > 0 {
-		where, args = append(where, table+" MATCH ?"), append(args, strings.Join(match, " AND "))
+	if len(where.clauses) == 0 {
+		where.add("1")
 	}
-	where, args = append(where, like...), append(args, short...)
-	if len(where) == 0 {
-		where = []string{"1"}
-	}
-	return "SELECT rowid FROM " + table + " WHERE " + strings.Join(where, " AND "), args
+	return "SELECT rowid FROM " + table + " WHERE " + strings.Join(where.clauses, " AND "), where.args
 }
 
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

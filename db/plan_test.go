@@ -122,7 +122,7 @@ func listings() (out []listing) {
 	add := func(few bool, name string, ask func(ctx context.Context, s Snapshot) error) {
 		out = append(out, listing{name: name, ask: ask, few: few})
 	}
-	texts := []string{"", "common", "rare", "Sample Hospital", "xy"}
+	texts := []string{"", "common", "rare", "Sample Hospital", "xy", "rare 3/14/1962 (312) 555-0134"}
 	for _, before := range []int64{0, 1 << 40} {
 		for _, text := range texts {
 			if before > 0 && text != "" {
@@ -180,6 +180,16 @@ func listings() (out []listing) {
 			key = TimelineKey{At: before, ID: before}
 		}
 		add(false, "timeline", func(ctx context.Context, s Snapshot) error { _, err := s.Timeline(ctx, "p-1", key, 51); return err })
+	}
+	for _, text := range texts[1:] { // what the search box asks for each group
+		for _, kind := range []string{SearchMessage, SearchSubject, SearchFacility} {
+			add(false, "found "+kind+" "+text, func(ctx context.Context, s Snapshot) error { _, err := s.Search(ctx, kind, text, 6); return err })
+		}
+		add(true, "found patients "+text, func(ctx context.Context, s Snapshot) error {
+			_, err := s.Patients(ctx, PatientFilter{Text: text, Limit: 6, Reach: Reach})
+			return err
+		})
+		add(false, "drugs and tests "+text, func(ctx context.Context, s Snapshot) error { _, err := s.subjects(ctx, text); return err })
 	}
 	add(false, "summary", func(ctx context.Context, s Snapshot) error { _, err := s.Summary(ctx, 999); return err })
 	add(false, "exchanges", func(ctx context.Context, s Snapshot) error { _, err := s.Exchanges(ctx, 30); return err })
@@ -277,4 +287,31 @@ func TestListsAreReadByIndex(t *testing.T) {
 	t.Run("without statistics", check)
 	d.mustWrite(t, func(tx *Tx) error { _, err := tx.exec(t.Context(), "ANALYZE"); return err })
 	t.Run("with statistics", check)
+}
+
+// TestRepeatsAreLookedForByPatient: the writer asks these for each message while links are dead, so neither may walk
+// through the messages of a type, nor through all that heals.
+func TestRepeatsAreLookedForByPatient(t *testing.T) {
+	d := fresh(t)
+	for _, query := range []string{selectDeadLike, selectSentAfter} {
+		err := d.Read(t.Context(), func(s Snapshot) error {
+			rows, err := s.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, int64(9), "patient.admit", "", "p", int64(1), int64(1))
+			if err != nil {
+				return err
+			}
+			steps, err := collect(rows, func(s *step) error {
+				var unused int
+				return rows.Scan(&s.ID, &s.Parent, &unused, &s.Text)
+			})
+			for _, s := range steps {
+				if strings.HasPrefix(s.Text, "SEARCH i ") && !strings.Contains(s.Text, "INTEGER PRIMARY KEY") || s.Text == "SCAN i" || strings.HasPrefix(s.Text, "SCAN download") {
+					t.Errorf("%s\nof %s", s.Text, query)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // projections are the tables that are made from the inbox, in an order that respects their references.
-var projections = []string{"notification", "stay", "facility", "patient_search", "patient_statement", "patient_alias", "patient",
+var projections = []string{"notification_subject", "notification", "stay", "facility", "patient_search", "patient_statement", "patient_alias", "patient",
 	"mail", "mail_status", "mail_search",
 	"import_event", "import_job",
 	"pull_document_link", "pull_document", "pull_part", "pull",

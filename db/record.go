@@ -129,6 +129,9 @@ func (tx *Tx) SaveNotificationFacts(ctx context.Context, n NotificationFacts) er
 	if err != nil {
 		return fmt.Errorf("saving facts: %w", err)
 	}
+	if err := tx.saveSubjects(ctx, n); err != nil {
+		return err
+	}
 	return tx.changed(ctx, patient, n.ID)
 }
 

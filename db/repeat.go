@@ -88,31 +88,39 @@ type Twin struct {
 	Asked bool   // the sender is being asked for it
 }
 
+// mostTwins is how many links of a patient are looked at: a patient may have any number.
+const mostTwins = 200
+
+// The unary plus keeps SQLite from walking back through all messages of a type, of which most are others.
+const (
+	selectDeadLike = `SELECT i.seq, p.print, coalesce(h.open, 0) FROM
+			(SELECT inbox_seq AS seq FROM (SELECT inbox_seq FROM download WHERE patient_id = ?4 AND state IN ('expired', 'refused', 'failed') AND inbox_seq < ?1 ORDER BY inbox_seq LIMIT ?5)
+				UNION SELECT d.inbox_seq FROM (SELECT inbox_seq FROM download WHERE patient_id = ?4 AND patient_id <> '' ORDER BY id DESC LIMIT ?5) d
+					CROSS JOIN heal o ON o.seq = d.inbox_seq WHERE o.open = 1
+				UNION SELECT seq FROM (SELECT seq FROM heal WHERE open = 1 AND ?4 = '' ORDER BY seq LIMIT ?5)) c
+			CROSS JOIN inbox i ON i.seq = c.seq LEFT JOIN message_print p ON p.seq = c.seq LEFT JOIN heal h ON h.seq = c.seq
+		WHERE i.seq < ?1 AND +i.type = ?2 AND +i.request_id = ?3 ORDER BY i.seq`
+	selectSentAfter = `SELECT i.seq, p.print, 0 FROM
+			(SELECT DISTINCT inbox_seq AS seq FROM (SELECT inbox_seq FROM download WHERE patient_id = ?4 AND patient_id <> '' ORDER BY id DESC LIMIT ?6)) d
+			CROSS JOIN inbox i ON i.seq = d.seq LEFT JOIN message_print p ON p.seq = i.seq
+		WHERE i.seq < ?1 AND +i.type = ?2 AND +i.request_id = ?3 AND i.sent_at > ?5 ORDER BY i.seq DESC`
+)
+
 // DeadLike lists the messages before seq with dead links, or that the sender is being asked for, which have the same type
-// and request id and a link of the same patient, the oldest first.
+// and request id and a link of the same patient, the oldest first: of the oldest [mostTwins] dead links, as those heal first,
+// and of the newest that are asked for.
 func (tx *Tx) DeadLike(ctx context.Context, seq int64, kind, request, patientID string) ([]Twin, error) {
-	rows, err := tx.query(ctx, `SELECT i.seq, p.print, coalesce(h.open, 0) FROM
-			(SELECT inbox_seq AS seq FROM download WHERE patient_id = ?4 AND state IN ('expired', 'refused', 'failed')
-				UNION SELECT h.seq FROM heal h WHERE h.open = 1 AND EXISTS (SELECT 1 FROM download d WHERE d.inbox_seq = h.seq AND d.patient_id = ?4)) c
-			JOIN inbox i ON i.seq = c.seq LEFT JOIN message_print p ON p.seq = c.seq LEFT JOIN heal h ON h.seq = c.seq
-		WHERE i.seq < ?1 AND i.type = ?2 AND i.request_id = ?3 ORDER BY i.seq`, seq, kind, request, patientID)
+	rows, err := tx.query(ctx, selectDeadLike, seq, kind, request, patientID, mostTwins)
 	if err != nil {
 		return nil, fmt.Errorf("looking for a message that another repeats: %w", err)
 	}
 	return collect(rows, func(t *Twin) error { return rows.Scan(&t.Seq, &t.Print, &t.Asked) })
 }
 
-// mostTwins is how many links of a patient are looked at, from the newest: a patient may have any number.
-const mostTwins = 200
-
 // SentAfter lists messages that came before seq and were sent after it, with the same type and request id and a link of the
 // same patient, one of the newest [mostTwins]: one of them may be seq, sent again under another id.
 func (tx *Tx) SentAfter(ctx context.Context, seq int64, sent time.Time, kind, request, patientID string) ([]Twin, error) {
-	rows, err := tx.query(ctx, `SELECT i.seq, p.print, 0 FROM
-			(SELECT DISTINCT inbox_seq AS seq FROM (SELECT inbox_seq FROM download WHERE patient_id = ?4 AND patient_id <> '' ORDER BY id DESC LIMIT ?6)) d
-			CROSS JOIN inbox i ON i.seq = d.seq LEFT JOIN message_print p ON p.seq = i.seq
-		WHERE i.seq < ?1 AND +i.type = ?2 AND +i.request_id = ?3 AND i.sent_at > ?5 ORDER BY i.seq DESC`,
-		seq, kind, request, patientID, millis(sent), mostTwins)
+	rows, err := tx.query(ctx, selectSentAfter, seq, kind, request, patientID, millis(sent), mostTwins)
 	if err != nil {
 		return nil, fmt.Errorf("looking for a message that came earlier: %w", err)
 	}
@@ -174,6 +182,9 @@ func (tx *Tx) TakeBack(ctx context.Context, seq int64) ([]string, error) {
 	gone, err := collect(rows, func(n *Notification) error { return rows.Scan(&n.ID, &n.PatientID) })
 	if err != nil {
 		return nil, fmt.Errorf("taking a message back: %w", err)
+	}
+	if err := tx.forgetSubjects(ctx, first, last); err != nil {
+		return nil, err
 	}
 	var patients []string
 	for _, n := range gone {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 )
 
 // Kinds of things that are found by words, beside patients. Whoever adds one says in web/search.go where it leads.
@@ -16,11 +15,15 @@ const (
 	SearchMessage  = "message"  // key: the number of a message that came in
 	SearchSent     = "sent"     // key: the number of a message that the practice sent
 	SearchImport   = "import"   // key: the job's id
+	SearchSubject  = "subject"  // key: the name of a drug or a test, as records give it
 )
 
 // Index makes a thing findable by words: a new one, or one that is named by other words now. The first line of words is
 // what people see of it, the others are only searched. patientID is "" where it is about nobody.
 func (tx *Tx) Index(ctx context.Context, kind, key, patientID, words string) error {
+	if plain := fold(words); plain != strings.ToLower(words) {
+		words += "\n" + plain // what is typed without accents finds it, too
+	}
 	var no int64
 	err := tx.row(ctx, `INSERT INTO search_entry (kind, key, patient_id) VALUES (?1, ?2, ?3)
 		ON CONFLICT (kind, key) DO UPDATE SET patient_id = ?3 RETURNING no`, kind, key, patientID).Scan(&no)
@@ -76,7 +79,7 @@ func (s Snapshot) Search(ctx context.Context, kind, text string, limit int) ([]H
 	if !ok {
 		return nil, nil
 	}
-	rows, err := s.QueryContext(ctx, `SELECT e.key, w.words, e.patient_id, coalesce(p.external_id, ''), coalesce(p.name, ''), coalesce(p.birth_date, '')
+	rows, err := s.QueryContext(ctx, `SELECT e.key, substr(w.words, 1, 1000), e.patient_id, coalesce(p.external_id, ''), coalesce(p.name, ''), coalesce(p.birth_date, '')
 		FROM (SELECT rowid AS no, words FROM search_words WHERE `+match+` ORDER BY rowid DESC LIMIT ?) w
 			CROSS JOIN search_entry e ON e.no = w.no LEFT JOIN patient p ON p.id = e.patient_id AND e.patient_id <> ''
 		ORDER BY w.no DESC`, append(args, limit)...)
@@ -88,32 +91,15 @@ func (s Snapshot) Search(ctx context.Context, kind, text string, limit int) ([]H
 	})
 }
 
-// mostWords bounds how many words of a text are looked for.
-const mostWords = 12
-
-// searchWords are the words of a text, in lower case.
-func searchWords(text string) []string {
-	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
-	return words[:min(len(words), mostWords)]
-}
-
 // entryMatch is a condition on search_words for the things of a kind that hold every word of text; false where no word
 // is long enough to be looked for.
 func entryMatch(kind, text string) (where string, args []any, ok bool) {
-	match := []string{`kind : "` + kindWord(kind) + `"`}
-	var like []string
-	var short []any
-	for _, word := range searchWords(text) {
-		if len([]rune(word)) >= 3 { // shorter ones have no trigram
-			match = append(match, `words : "`+strings.ReplaceAll(word, `"`, `""`)+`"`)
-		} else {
-			like, short = append(like, ` AND words LIKE ? ESCAPE '\'`), append(short, "%"+escapeLike(word)+"%")
-		}
-	}
-	if len(match) == 1 {
+	match, like := byWords(text, "words")
+	if match == "" {
 		return "", nil, false
 	}
-	return "search_words MATCH ?" + strings.Join(like, ""), append([]any{strings.Join(match, " AND ")}, short...), true
+	where = strings.Join(append([]string{"search_words MATCH ?"}, like.clauses...), " AND ")
+	return where, append([]any{`kind : "` + kindWord(kind) + `" AND words : (` + match + `)`}, like.args...), true
 }
 
 // RequestHit is a request by its id, as the inbox knows it.

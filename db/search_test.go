@@ -38,7 +38,7 @@ func TestSearchFindsPartsOfEveryID(t *testing.T) {
 		"0195A2B1": {1}, "7777": {1}, "mrn-42": {1}, "42": {1}, "999": {1}, "99992 mrn": {1}, "mrn 99993": nil, "e%5": {1}, "%5": {1}, "%": {1}, "%%": nil, "%%%": nil,
 		`o"b`: {2}, `"`: {2}, `""`: nil, `"brien`: {2}, "a_b": {2}, "_": {2}, "a.b": nil, "__": nil,
 		"x'": {3}, "' or '": {3}, "'1'='1": {3}, `back\sl`: {3}, `\`: {3}, `\\`: nil,
-		"ünal": {4}, "ÜNAL": {4}, "ün": {4}, "Ü": {4}, "ğ": {4}, "äö": {4}, "ÄÖ": {4}, "çağ ün": {4},
+		"ünal": {4}, "ÜNAL": {4}, "ün": {4}, "Ü": {4, 6}, "ğ": {4}, "äö": {4}, "ÄÖ": {4}, "çağ ün": {4},
 		"漢": {5}, "漢字": {5}, "漢字名": {5}, "字名前": {5}, "🔔": {5}, "🔔🔔🔔": {5},
 		"and": {6}, "AND NOT": {6}, "(near": {6}, "(": {6}, "col:umn*": {6}, "col*": nil, "*": {6}, "-minus": {6}, "-": {1, 6},
 		"p": {2, 3, 4, 5, 6, 7}, "p7": {7}, "P7": {7}, "  p7  ": {7}, "nobody": nil, "x": {3},
@@ -305,5 +305,82 @@ func TestChangesAreAskedForByNumber(t *testing.T) {
 	}
 	if _, err := ask(5030, 25_030, 1_000_000); err != nil {
 		t.Errorf("the oldest that are kept: %v", err)
+	}
+}
+
+// TestPatientsAreFoundByWhatCallersGive: birth dates and phone numbers in every usual spelling, names in both orders, without
+// accents or with them, ids in any case.
+func TestPatientsAreFoundByWhatCallersGive(t *testing.T) {
+	d := fresh(t)
+	people := []Identity{
+		{PatientID: "p-zoe", Name: "Zoë Núñez", BirthDate: "1962-03-14", Phone: "(312) 555-0134"},
+		{PatientID: "p-soren", Name: "Søren Sample", BirthDate: "2022-03-14", Phone: "+1 312-555-0199 x12"},
+		{PatientID: "p-ann", Name: "Ann Sample", BirthDate: "1962-04-03", Phone: "5550134"},
+		{PatientID: "p-day", Name: "Day Example", BirthDate: "1970-12-25", Phone: "+44 20 7946 0958"},
+		{PatientID: "p-digits", Name: "Digits Example"},
+	}
+	d.mustWrite(t, func(tx *Tx) error {
+		for i, p := range people {
+			external := fmt.Sprintf("MRN-a%d", i)
+			if p.PatientID == "p-digits" {
+				external = "0555-0134-19620314"
+			}
+			message := fmt.Sprint(i)
+			if _, err := tx.exec(t.Context(), `INSERT INTO inbox (seq, message_id, request_id, type, received_at, key_id, body, body_form, body_size, body_sha256, chain)
+				VALUES (?, ?, '', 'patient.admit', 0, '', x'7b7d', 0, 2, x'00', x'00')`, i+1, message); err != nil {
+				return err
+			}
+			if err := tx.SavePatients(t.Context(), PatientStatement{ID: p.PatientID, ExternalID: external, MessageID: message, SentAt: noon, EventAt: noon}); err != nil {
+				return err
+			}
+			if err := tx.SaveIdentity(t.Context(), int64(i+1), p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	zoe := []string{"p-zoe"}
+	for text, want := range map[string][]string{
+		"3/14/1962": zoe, "03/14/1962": zoe, "3-14-1962": zoe, "3.14.1962": zoe, "1962-03-14": zoe, "1962/3/14": zoe, "14/3/1962": zoe,
+		"14 Mar 1962": zoe, "14-Mar-1962": zoe, "14 march 62": {"p-zoe"}, "March 14 1962": zoe, "march 14, 1962": zoe, "Mar. 14th, 1962": zoe,
+		"19620314": {"p-digits", "p-zoe"}, "03141962": zoe, "03-14-62": zoe, "03-14-22": {"p-soren"}, "3/14/1963": nil, "13/13/1962": nil,
+		"4/3/1962": {"p-ann"}, "25/12/1970": {"p-day"}, "1962-03": zoe, "nunez 3/14/1962": zoe, "sample 3/14/1962": nil, "3/14/1962, zoe": zoe,
+		"(312) 555-0134": zoe, "312.555.0134": zoe, "312 555 0134": zoe, "3125550134": zoe, "13125550134": zoe, "+1 312 555 0134": zoe, "+13125550134": zoe, "1-312-555-0134": zoe,
+		"+1 312": {"p-soren", "p-zoe"}, "555-0134": {"p-ann", "p-digits", "p-zoe"}, "555 0134": {"p-ann", "p-zoe"}, "5550134": {"p-ann", "p-zoe"}, "zoe 0134": zoe, "0134 nunez": zoe,
+		"312-555-0199": {"p-soren"}, "+44 20 7946 0958": {"p-day"}, "zoe 555-0134": zoe, "312-555-0135": nil,
+		"zoe": zoe, "ZOË": zoe, "Nunez": zoe, "núñez": zoe, "NUÑEZ, Zoe": zoe, "zoe nunez": zoe, "Núñez,zoë": nil, "soren": {"p-soren"}, "Sample, Ann": {"p-ann"},
+		"mrn-A0": zoe, "MRN-a2": {"p-ann"},
+	} {
+		err := d.Read(t.Context(), func(s Snapshot) error {
+			list, err := s.Patients(t.Context(), PatientFilter{Text: text, Limit: 100})
+			var got []string
+			for _, p := range list {
+				got = append(got, p.ID)
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%q finds %q, want %q", text, got, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A birth date that is corrected is found as it is now.
+	d.mustWrite(t, func(tx *Tx) error {
+		if _, err := tx.AddUser(t.Context(), "ann@clinic.example", Coordinator, "x"); err != nil {
+			return err
+		}
+		return tx.CorrectPatient(t.Context(), 1, "p-zoe", "birth_date", "1962-05-05")
+	})
+	if err := d.Read(t.Context(), func(s Snapshot) error {
+		now, err := s.Patients(t.Context(), PatientFilter{Text: "5/5/62", Limit: 9})
+		if len(now) != 1 {
+			t.Error("a corrected birth date does not find its patient")
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
 	}
 }

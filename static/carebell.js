@@ -436,7 +436,7 @@
 
   document.addEventListener("htmx:ws:close", (e) => {
     if (e.detail.code === 1008) {
-      signedOut();
+      askWhy();
       return;
     }
     if (lostAt) askWhetherSignedIn();
@@ -444,16 +444,88 @@
     if (Date.now() - lostAt <= staleAfter) link("reconnecting", "Reconnecting");
   });
 
-  function signedOut() {
+  // ---- the end of a login -------------------------------------------------------------------------------------------
+  // What a person was at waits in this window until they are back: the page with its choices (not what was typed: that
+  // may be a name), and the mark that was not taken, by the id of its button.
+  const returning = "carebell return";
+  const me = () => $(".side .email")?.textContent.trim();
+  let pressedLast = null; // the button of the form that was sent last
+  let meant = null; // the id of the one whose request said that the login is over
+  document.addEventListener("submit", (e) => { pressedLast = e.submitter; }, true);
+
+  function signedOut(why = "out") {
     link("signed-out", "Signed out");
-    location.assign("/login?next=" + encodeURIComponent(location.pathname));
+    const choices = new URLSearchParams(location.search);
+    for (const typed of ["q", "before", "why"]) choices.delete(typed);
+    if (me()) sessionStorage.setItem(returning, JSON.stringify({ who: me(), path: location.pathname, choices: choices.toString(), mark: meant, at: Date.now() }));
+    location.assign("/login?" + new URLSearchParams({ next: location.pathname, why }));
   }
 
-  // A socket that is refused does not say why. The same address does, and asking it is no activity of the person.
+  // A socket that is closed because the login is over does not say why; the sign-in does.
+  async function askWhy() {
+    const answer = await fetch("/login", { cache: "no-store", redirect: "manual" }).catch(() => null);
+    signedOut(answer?.headers.get("Carebell-Signed-Out") ?? undefined);
+  }
+
+  // A socket that is refused does not say whether that is it. The same address does, and asking it is no activity of the person.
   async function askWhetherSignedIn() {
     const answer = await fetch("/live", { cache: "no-store" }).catch(() => null); // no answer: no link
-    if (answer?.status === 401) signedOut();
+    if (answer?.status === 401) signedOut(answer.headers.get("Carebell-Signed-Out") ?? undefined);
   }
+
+  // Back again: the same person gets the choices back, and is asked about the mark. Nobody else is.
+  function comeBack() {
+    const left = me() && JSON.parse(sessionStorage.getItem(returning));
+    if (!left) return;
+    if (left.who !== me() || left.path !== location.pathname || Date.now() - left.at > 12 * 3600 * 1000) {
+      sessionStorage.removeItem(returning);
+      return;
+    }
+    if (left.choices && !location.search) {
+      location.replace(left.path + "?" + left.choices);
+      return;
+    }
+    sessionStorage.removeItem(returning);
+    if (left.mark) askForMark(left.mark);
+  }
+
+  function askForMark(id) {
+    const button = document.getElementById(id);
+    if (!button) {
+      say("You are back. What you were about to mark is not in this list any more: nothing was marked.");
+      return;
+    }
+    const ask = document.createElement("dialog");
+    ask.id = "meant";
+    ask.setAttribute("aria-labelledby", "meant-title");
+    const part = (name, text, into) => {
+      const e = document.createElement(name);
+      e.textContent = text;
+      into.append(e);
+      return e;
+    };
+    part("h2", "You are back", ask).id = "meant-title";
+    part("p", "You were signed out before this was saved:", ask);
+    part("p", button.getAttribute("aria-label") ?? button.textContent, ask);
+    const buttons = document.createElement("div");
+    buttons.className = "buttons";
+    const no = part("button", "Leave it", buttons);
+    const yes = part("button", "Save it now", buttons);
+    no.className = "btn";
+    yes.className = "btn main";
+    ask.append(buttons);
+    document.body.append(ask);
+    no.addEventListener("click", () => ask.close());
+    yes.addEventListener("click", () => {
+      ask.close();
+      const now = document.getElementById(id);
+      if (now) now.click();
+      else say("Somebody changed it meanwhile, so nothing was marked. Look at it again.");
+    });
+    ask.addEventListener("close", () => ask.remove());
+    ask.showModal();
+  }
+  document.addEventListener("DOMContentLoaded", comeBack);
 
   setInterval(() => {
     checkLine();
@@ -546,7 +618,10 @@
   htmx.config.noSwap.push("4xx", "5xx");
   document.addEventListener("htmx:response:error", (e) => {
     const { status, headers } = e.detail.ctx.response;
-    if (status === 401) signedOut();
+    if (status === 401) {
+      if (e.detail.ctx.sourceElement?.contains?.(pressedLast)) meant = pressedLast.id || null;
+      signedOut(headers.get("Carebell-Signed-Out") ?? undefined);
+    }
     else say(headers.get("Content-Type")?.startsWith("text/plain") ? e.detail.ctx.text.trim() : "That did not work. Try again in a moment.");
   });
   document.addEventListener("htmx:error", () => say("That did not reach Carebell. Nothing was changed; try again."));
@@ -649,16 +724,84 @@
     const all = [...document.querySelectorAll("main .row")].filter((r) => r.offsetParent && handle(r));
     const at = all.findIndex((r) => r.contains(document.activeElement));
     const to = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step];
-    if (!to) return;
+    if (!to) {
+      say(all.length === 0 ? "There is no row here to move to." : step > 0 ? "That is the last row." : "That is the first row.");
+      return;
+    }
     handle(to).focus();
     to.scrollIntoView({ block: "nearest" });
   }
-  // A key works on the row that has the focus, else on what the whole page is about.
+  // A key works on the row that has the focus, else on what the whole page is about. Where it can do nothing, it says why.
+  const done = { assign: "assigned to you", seen: "marked as seen", done: "marked as done", undo: "undone" };
   function press(end) {
     const button = `[id$="-${end}"]`;
     const row = document.activeElement.closest?.(".row");
-    (row && $(button, row) || $(`[data-keys] ${button}`))?.click();
+    const found = row && $(button, row) || $(`[data-keys] ${button}`);
+    if (found) found.click();
+    else if (document.body.dataset.role === "viewer") say("Your role lets you read only. Nothing was changed.");
+    else if (row || $("[data-keys]")) say(`There is nothing here that can be ${done[end]}. Nothing was changed.`);
+    else say("Choose a row first: j goes to the first one. Nothing was changed.");
   }
+  function findInList() {
+    const box = $("[data-search], [data-match]");
+    if (box) box.focus();
+    else say("This page has no list to search. / searches everything.");
+  }
+
+  // Whoever comes by keyboard is at the first row at once, however many filters stand before it.
+  const skip = $("a.skip");
+  if (skip && list()) {
+    const toRows = document.createElement("a");
+    toRows.className = "skip";
+    toRows.id = "skip-to-rows";
+    toRows.href = `#${list().id}`;
+    toRows.textContent = "Skip to the first row";
+    toRows.addEventListener("click", (e) => {
+      const row = $(".row", list());
+      e.preventDefault();
+      if (row) focusRow(row);
+      else say("There is no row yet.");
+    });
+    skip.after(toRows);
+  }
+
+  // ---- flags explain themselves -----------------------------------------------------------------------------------------
+  // A pointer gets the title from the browser; who comes by keyboard gets the same. It goes at Escape, and stays while the
+  // focus does.
+  function flagsTakeFocus() {
+    for (const flag of document.querySelectorAll("main .flag[title]:not([title=''], [tabindex])")) flag.tabIndex = 0;
+  }
+  const tip = document.createElement("div");
+  tip.id = "flag-tip";
+  tip.setAttribute("role", "tooltip");
+  tip.popover = "manual";
+  document.body.append(tip);
+  let flagged = null;
+  function hideTip() {
+    flagged?.removeAttribute("aria-describedby");
+    flagged = null;
+    if (tip.matches(":popover-open")) tip.hidePopover();
+  }
+  document.addEventListener("focusin", (e) => {
+    hideTip();
+    const flag = e.target.closest?.(".flag[title]");
+    if (!flag?.title) return;
+    flagged = flag;
+    tip.textContent = flag.title;
+    flag.setAttribute("aria-describedby", tip.id);
+    tip.showPopover();
+    const at = flag.getBoundingClientRect();
+    tip.style.inset = "auto";
+    tip.style.margin = "0";
+    tip.style.maxWidth = "min(22rem, 90vw)";
+    tip.style.left = `${Math.max(4, Math.min(at.left, window.innerWidth - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${at.bottom + tip.offsetHeight + 8 < window.innerHeight ? at.bottom + 4 : at.top - tip.offsetHeight - 4}px`;
+  });
+  document.addEventListener("focusout", hideTip);
+  window.addEventListener("scroll", hideTip, { passive: true });
+  document.addEventListener("keydown", (e) => { if (e.key === "Escape") hideTip(); });
+  document.addEventListener("htmx:after:swap", flagsTakeFocus);
+  flagsTakeFocus();
 
   const go = { f: "/", p: "/patients", m: "/messages", i: "/imports", r: "/records", d: "/identity" };
   let wentG = 0;
@@ -677,7 +820,8 @@
       case "e": press("done"); break;
       case "u": press("undo"); break;
       case "g": wentG = Date.now(); break;
-      case "f": $("[data-search], [data-match]")?.focus(); e.preventDefault(); break;
+      case "f": findInList(); e.preventDefault(); break;
+      case "n": say("Notes are not part of this page. Nothing was changed."); break;
       case "/": openDialog(finder); e.preventDefault(); break;
       case "?": openDialog($("#keys")); break;
     }

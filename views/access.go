@@ -9,6 +9,14 @@ type Problem struct {
 	ID    string // ties it to the log; "" where there is nothing more to know
 }
 
+// SignIn is the sign-in page.
+type SignIn struct {
+	Email   string // of the last try
+	Next    string // where it leads
+	Why     string // why one has to sign in again; "" = one has not been signed in
+	Problem string // what was wrong with the last try
+}
+
 // Connection is the content of the connection page.
 type Connection struct {
 	Frame

@@ -1480,7 +1480,7 @@ func completenessHistory(p Completeness) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 120, "by the clock")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 120, "automatic")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

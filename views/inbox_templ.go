@@ -969,7 +969,7 @@ func InboxMessagePage(p InboxMessage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = Crumbs("Message "+decimal(p.Seq), Crumb{"Inbox", "/admin/inbox"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Crumbs("Message "+decimal(p.Seq), Crumb{"Webhooks", "/admin/inbox"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -54,7 +54,7 @@ func PatientsPage(p Patients) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = SearchField(Search{Path: "/patients", Text: p.Text, Hint: "Name or any id"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = SearchField(Search{Path: "/patients", Text: p.Text, Hint: "Name, birth date, phone or id"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -134,7 +134,7 @@ func patientRows(p Patients) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "”</h2><p>Search looks for parts of names and of ids: Metriport’s, yours, and those of other systems.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "”</h2><p>Search looks for names, birth dates, phone numbers, and parts of ids: Metriport’s, yours, and those of other systems.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -822,7 +822,7 @@ func sourceColumn(c SourceColumn) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "</span> <span class=\"mark none\" title=\"Nothing was heard of it. The sender does not say which sources it asked.\">not heard</span></span> ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "</span> <span class=\"mark none\" title=\"Nothing has come from it yet. The sender does not say which sources it asked.\">nothing yet</span></span> ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -42,7 +42,7 @@ func RefusedPage(p Refused) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = Crumbs("Refused requests", Crumb{"Inbox", "/admin/inbox"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Crumbs("Refused requests", Crumb{"Webhooks", "/admin/inbox"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -42,7 +42,26 @@ func (s *Server) loginPage(c *fiber.Ctx) error {
 	if _, ok := who(c); ok {
 		return c.Redirect(next, fiber.StatusSeeOther)
 	}
-	return render(c, views.LoginPage("", next, ""))
+	if why := s.whyOut(c); why != "" {
+		c.Set(headerWhy, string(why))
+	}
+	return render(c, views.LoginPage(views.SignIn{Next: next, Why: s.whyWords(auth.Ended(c.Query("why")))}))
+}
+
+// whyWords says to a person why they have to sign in; "" where they were not.
+func (s *Server) whyWords(why auth.Ended) string {
+	switch why {
+	case auth.EndedIdle:
+		return "You were signed out because nothing was done here for " + views.Long(s.auth.Idle()) + "."
+	case auth.EndedAbsolute:
+		return "You were signed out because a sign-in lasts " + views.Long(s.auth.Absolute()) + " at most."
+	case auth.EndedDisabled:
+		return "You were signed out because an admin has disabled this login."
+	case auth.EndedOut:
+		return "You were signed out, here or in another window."
+	default:
+		return ""
+	}
 }
 
 func (s *Server) login(c *fiber.Ctx) error {
@@ -56,13 +75,13 @@ func (s *Server) login(c *fiber.Ctx) error {
 	switch {
 	case errors.As(err, &wait):
 		s.cfg.Log.Warn("login refused: too many wrong passwords")
-		return render(c.Status(fiber.StatusTooManyRequests), views.LoginPage(email, next, sentence(err)))
+		return render(c.Status(fiber.StatusTooManyRequests), views.LoginPage(views.SignIn{Email: email, Next: next, Problem: sentence(err)}))
 	case errors.Is(err, auth.ErrBusy):
 		s.cfg.Log.Warn("login refused: too many at the same time")
-		return render(c.Status(fiber.StatusServiceUnavailable), views.LoginPage(email, next, sentence(err)))
+		return render(c.Status(fiber.StatusServiceUnavailable), views.LoginPage(views.SignIn{Email: email, Next: next, Problem: sentence(err)}))
 	case errors.Is(err, auth.ErrWrongLogin):
 		s.cfg.Log.Warn("login refused: wrong email or password")
-		return render(c.Status(fiber.StatusUnauthorized), views.LoginPage(email, next, sentence(err)))
+		return render(c.Status(fiber.StatusUnauthorized), views.LoginPage(views.SignIn{Email: email, Next: next, Problem: sentence(err)}))
 	case err != nil:
 		return err
 	}

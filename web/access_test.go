@@ -674,7 +674,7 @@ func TestLoginEndsWhenIdle(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	next(t, conn)
 	clock.Advance(5 * time.Minute)
-	if resp, _ := b.Get(t, "/patients"); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/login?next=%2Fpatients" {
+	if resp, _ := b.Get(t, "/patients"); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/login?next=%2Fpatients&why=idle" {
 		t.Errorf("idle for a quarter of an hour: %d %s", resp.StatusCode, resp.Header.Get("Location"))
 	}
 	if _, resp, err := dial(t.Context(), s, b, "view=feed&since=0"); err == nil || resp.StatusCode != http.StatusUnauthorized {
@@ -847,5 +847,44 @@ func TestSetupLinkEndsWhenSomebodyWasAdded(t *testing.T) {
 	}
 	if resp, _ := b.Form(t, "/setup", url.Values{"token": {link}, "email": {"evil@clinic.example"}, "password": {webtest.Password}}); resp.StatusCode != http.StatusForbidden || len(resp.Cookies()) > 0 {
 		t.Errorf("the link still makes an admin: %d", resp.StatusCode)
+	}
+}
+
+// TestTheSignInSaysWhy one is there, whatever ended the login: the address that a page is led to, and the answer to what it
+// asks for.
+func TestTheSignInSaysWhy(t *testing.T) {
+	s, clock := startFrozen(t)
+	for i, test := range []struct {
+		why, words string
+		end        func(b *webtest.Browser)
+	}{
+		{"idle", "nothing was done here for 15 min", func(*webtest.Browser) { clock.Advance(15 * time.Minute) }},
+		{"long", "lasts 12 h at most", func(b *webtest.Browser) {
+			for range 12*6 + 1 {
+				clock.Advance(10 * time.Minute)
+				b.Get(t, "/")
+			}
+		}},
+		{"disabled", "an admin has disabled this login", func(*webtest.Browser) {
+			if _, err := openFile(t, s.Dir).ExecContext(t.Context(), `UPDATE user SET disabled_at = 1`); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		b := s.SignedIn(t, fmt.Sprintf("viewer%d@clinic.example", i), db.Viewer)
+		test.end(b)
+		resp, _ := b.Get(t, "/patients")
+		if to := resp.Header.Get("Location"); to != "/login?next=%2Fpatients&why="+test.why {
+			t.Errorf("%s: led to %q", test.why, to)
+		}
+		if _, page := b.Get(t, "/login?why="+test.why); !strings.Contains(page, test.words) {
+			t.Errorf("%s: the sign-in does not say so", test.why)
+		}
+		if resp, _ := b.Send(t, http.MethodGet, "/search?q=zz", nil, http.Header{"Hx-Request": {"true"}}); resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("Carebell-Signed-Out") != test.why {
+			t.Errorf("%s: a page is answered %d %q", test.why, resp.StatusCode, resp.Header.Get("Carebell-Signed-Out"))
+		}
+	}
+	if _, page := s.Browser().Get(t, "/login?why=<b>"); strings.Contains(page, `id="why"`) {
+		t.Error("a reason that is none is said")
 	}
 }

@@ -215,7 +215,7 @@ func (s *Server) findPatients(ctx context.Context, v db.Snapshot, m *views.Match
 	if m.Text == "" {
 		return nil
 	}
-	list, err := v.Patients(ctx, db.PatientFilter{Text: m.Text, Limit: mostMatches + 1})
+	list, err := v.Patients(ctx, db.PatientFilter{Text: m.Text, Limit: mostMatches + 1, Reach: db.Reach})
 	if err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func (s *Server) findPatients(ctx context.Context, v db.Snapshot, m *views.Match
 		m.Found = append(m.Found, patientView(p))
 	}
 	if len(list) == 0 {
-		m.Missing = "Nobody fits “" + m.Text + "”. Search looks for parts of names and of ids."
+		m.Missing = "Nobody fits “" + m.Text + "”. Search looks for names, birth dates, phone numbers and parts of ids."
 		m.From = false
 	}
 	return nil

@@ -116,15 +116,37 @@ func (s *Server) allow(a access) fiber.Handler {
 		case ok:
 			return fiber.NewError(fiber.StatusForbidden, "Your role does not allow this. Ask an admin.")
 		case c.Method() == fiber.MethodGet && wantsPage(c):
-			to := "/login"
+			q := url.Values{}
 			if path := c.Path(); path != "/" {
-				to += "?next=" + url.QueryEscape(path) // the path alone: a query may hold a search
+				q.Set("next", path) // the path alone: a query may hold a search
+			}
+			if why := s.whyOut(c); why != "" {
+				q.Set("why", string(why))
+			}
+			to := "/login"
+			if len(q) > 0 {
+				to += "?" + q.Encode()
 			}
 			return c.Redirect(to, fiber.StatusSeeOther)
 		default:
+			if why := s.whyOut(c); why != "" {
+				c.Set(headerWhy, string(why))
+			}
 			return fiber.NewError(fiber.StatusUnauthorized, "You are signed out. Sign in again.")
 		}
 	}
+}
+
+// headerWhy tells a page why its login is over.
+const headerWhy = "Carebell-Signed-Out"
+
+// whyOut is why the login that a request comes with is over; "" where it comes with none, or that cannot be found out.
+func (s *Server) whyOut(c *fiber.Ctx) auth.Ended {
+	why, err := s.auth.Why(c.UserContext(), c.Cookies(s.cookieName()))
+	if err != nil {
+		s.cfg.Log.Warn("it could not be found out why a login is over", "error", err)
+	}
+	return why
 }
 
 // wantsPage says whether the client is a browser that shows what it gets as a page.

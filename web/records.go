@@ -98,7 +98,7 @@ func recordCells(r views.PullRow) (cells []string) {
 				answers = append(answers, joined(" ", a.Source, a.Mark.Text, at.Sortable()))
 			}
 			if len(answers) == 0 {
-				answers = []string{"not heard"}
+				answers = []string{"nothing yet"}
 			}
 			cells = append(cells, strings.Join(answers, "; "))
 		}

@@ -74,7 +74,7 @@ func TestNetworkQueryIsOneRowOfItsSources(t *testing.T) {
 	page := o.shows(t, b, "/records", "Kit Example", "2 observations, 1 condition, 1 patient")
 	row := rowWith(t, page, "R-out")
 	for _, want := range []string{
-		"HIE First data ready 2 h ago not completed yet", "Pharmacy · surescripts Completed 1 h ago", "Lab not heard", "ticket: TOC-1", "18 Oct 1971",
+		"HIE First data ready 2 h ago not completed yet", "Pharmacy · surescripts Completed 1 h ago", "Lab nothing yet", "ticket: TOC-1", "18 Oct 1971",
 	} {
 		if !strings.Contains(row, want) {
 			t.Errorf("the row has no %q: %s", want, row)

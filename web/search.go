@@ -33,6 +33,7 @@ var searchKinds = []searchKind{
 	{db.SearchSent, "Sent messages", func(h db.Hit) string { return "/messages/sent/" + h.Key }, func(text string) string { return listURL("/messages", text) + "&box=outbound" }},
 	{db.SearchImport, "Imports", func(h db.Hit) string { return "/imports/" + url.PathEscape(h.Key) }, func(text string) string { return listURL("/imports", text) }},
 	{db.SearchIdentity, "Identity proofings", func(h db.Hit) string { return identityPath + "/" + h.Key }, func(text string) string { return listURL(identityPath, text) }},
+	{db.SearchSubject, "Drugs and tests", func(h db.Hit) string { return listURL("/", h.Key) + "&state=all" }, nil},
 	{db.SearchFacility, "Facilities", func(h db.Hit) string { return listURL("/", h.Key) + "&state=all" }, nil},
 }
 
@@ -105,7 +106,7 @@ func (s *Server) searchGroups(ctx context.Context, v db.Snapshot, text string, a
 		}
 		out = append(out, g)
 	}
-	patients, err := v.Patients(ctx, db.PatientFilter{Text: text, Limit: mostHits + 1})
+	patients, err := v.Patients(ctx, db.PatientFilter{Text: text, Limit: mostHits + 1, Reach: db.Reach})
 	if err != nil {
 		return nil, err
 	}

@@ -134,3 +134,65 @@ func TestIndexNamesAThingOnce(t *testing.T) {
 		t.Error("the words are not those of the last time")
 	}
 }
+
+// TestSearchFindsTextsDrugsAndTests: the text of a message, a drug that was filled and a test that was made are found
+// without accents; drugs and tests lead to the feed, which finds the same. The box that matches a message finds patients as
+// the search does.
+func TestSearchFindsTextsDrugsAndTests(t *testing.T) {
+	s := webtest.Start(t)
+	for i, body := range []string{
+		`{"meta":{"messageId":"a","when":"2026-11-20T10:00:00.000Z","type":"message.received"},"payload":{"messageId":"m-1","subject":"Question","from":{"name":"Clinic"},"body":"Her café visit about wheezing"}}`,
+		`{"meta":{"messageId":"b","when":"2026-11-20T10:00:00.000Z","type":"patient.admit"},"payload":{"patientId":"pat-zoe","externalId":"EXT-1"}}`,
+	} {
+		if status, answer := s.Post(t, []byte(body)); status != http.StatusOK {
+			t.Fatalf("body %d: %d %s", i, status, answer)
+		}
+	}
+	s.Settled(t)
+	save := func(facts string) {
+		t.Helper()
+		if err := s.DB.Write(t.Context(), func(tx *db.Tx) error {
+			id, err := db.NotificationID(2, 0)
+			if err != nil {
+				return err
+			}
+			return tx.SaveNotificationFacts(t.Context(), db.NotificationFacts{ID: id, Facts: []byte(facts)})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(`{"read":true,"fills":[{"drug":"Samplomycin 20 mg tablet"}],"panels":[{"name":"Rénal panel","results":[{"name":"Potassium"}]}]}`)
+	if err := s.DB.Write(t.Context(), func(tx *db.Tx) error {
+		return tx.SaveIdentity(t.Context(), 2, db.Identity{PatientID: "pat-zoe", Name: "Zoë Núñez", BirthDate: "1962-03-14", Phone: "(312) 555-0134"})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b := s.SignedIn(t, "ann@clinic.example", db.Coordinator)
+	const potassium, zoe = "/?q=Potassium&state=all", "/patients/pat-zoe"
+	for text, want := range map[string]string{
+		"wheezing cafe": "/messages/1", "potassium": potassium, "samplomycin": "/?q=Samplomycin+20+mg+tablet&state=all", "renal": "/?q=R%C3%A9nal+panel&state=all",
+		"nunez, zoe": zoe, "3/14/62": zoe, "312.555.0134": zoe,
+	} {
+		_, page := b.Get(t, "/search?q="+url.QueryEscape(text))
+		if got := ids(t, page, ".row.hit a", "href"); !slices.Equal(got, []string{want}) {
+			t.Errorf("%q finds %q, want %q", text, got, want)
+		}
+	}
+	for _, text := range []string{"Nunez, Zoe", "March 14 1962", "+1 312 555 0134", "ext-1"} {
+		if _, found := b.Get(t, "/messages/1/match?q="+url.QueryEscape(text)); !strings.Contains(found, "pat-zoe") {
+			t.Errorf("%q finds nobody to match a message with", text)
+		}
+	}
+	for _, text := range []string{"potassium", "renal", "samplomycin tablet", "Rénal panel"} {
+		if _, feed := b.Get(t, "/?state=all&q="+url.QueryEscape(text)); !strings.Contains(feed, zoe) {
+			t.Errorf("the feed does not find %q", text)
+		}
+	}
+	save(`{"read":true,"panels":[{"name":"Lipids"}]}`) // the file was read again
+	for text, want := range map[string][]string{"potassium": {}, "lipids": {"/?q=Lipids&state=all"}} {
+		_, page := b.Get(t, "/search?q="+text)
+		if got := ids(t, page, ".row.hit a", "href"); !slices.Equal(got, want) {
+			t.Errorf("%q finds %q, want %q", text, got, want)
+		}
+	}
+}

@@ -53,7 +53,11 @@ func measures() []measure {
 		},
 		{
 			name: "burst", help: "many webhooks at once, with pages and marks meanwhile, and how long the chart takes to catch up",
-			flags: events, small: func() { i.events = 3000 }, run: i.many((*ingestBench).burst),
+			flags: func(f *flag.FlagSet) {
+				events(f)
+				f.DurationVar(&i.steadily, "steadily", 10*time.Second, "how long they come at a steady pace afterwards")
+			},
+			small: func() { i.events, i.steadily = 3000, time.Second }, run: i.many((*ingestBench).burst),
 		},
 		{
 			name: "rebuild", help: "the chart made again from the inbox", flags: events, small: func() { i.events = 3000 }, run: i.many((*ingestBench).rebuild),
@@ -123,6 +127,9 @@ func (o *ingestBench) many(run func(o *ingestBench, ctx context.Context, work st
 	return func(ctx context.Context, dir string, t terminal) error {
 		if o.events < benchConnections {
 			return fmt.Errorf("--events must be at least %d", benchConnections)
+		}
+		if o.steadily < 0 {
+			return errors.New("--steadily must not be negative")
 		}
 		return run(o, ctx, dir, t)
 	}

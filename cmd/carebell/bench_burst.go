@@ -93,7 +93,7 @@ func (o ingestBench) steady(ctx context.Context, srv *web.Server, d *db.DB) (l l
 	watching.Go(func() { behind = watchLag(ctx, d, stop) })
 	began := now()
 	const first = 2 * warmUp
-	l, err = load(srv.URL()+intake.Path, o.round, 0, first, func(worker, n int) []byte {
+	l, err = load(srv.URL()+intake.Path, o.steadily, 0, first, func(worker, n int) []byte {
 		time.Sleep(began.Add(time.Duration((n-first)*benchConnections+worker) * time.Second / steadyPace).Sub(now()))
 		return benchBody(worker, n)
 	})

@@ -30,10 +30,11 @@ const (
 
 // ingestBench measures the whole product as it is served: receiver, chart, archive and live screens.
 type ingestBench struct {
-	rounds int
-	round  time.Duration
-	events int // of a burst, and of a rebuild
-	json   bool
+	rounds   int
+	round    time.Duration
+	events   int           // of a burst, and of a rebuild
+	steadily time.Duration // how long webhooks come at a steady pace after a burst
+	json     bool
 }
 
 // benchResult is one line of a table.

@@ -66,6 +66,7 @@ func TestBenchesOfTheWholeProduct(t *testing.T) {
 	}{
 		{"ingest", "as served, everything on", "one commit a request", 0.3, 0},
 		{"burst", "in the chart, from the first to the last", "acknowledged", 0.05, 0},
+		{"burst", "at a pace of 1000 a second", "acknowledged", 0.02, 0},
 		{"rebuild", "taken into the chart", "appended to the inbox", 0.02, 0},
 		{"archive", "stored before expiry, origin up", "stored before expiry, origin down", 1, 1},
 		{"archive", "downloads, encrypted and durable", "plain GETs, 64 at once", 0.02, 0},

@@ -12,7 +12,6 @@ import (
 // How results are written down: as many in one transaction as wait, within bounds, because the receiver waits for its end.
 const (
 	mostResults = 128                   // that one turn writes down, and files that it brings to the disk
-	turnTime    = 10 * time.Millisecond // of writing in one transaction; what does not fit waits for the next
 	turnEvery   = 20 * time.Millisecond // from the beginning of one turn to that of the next
 	writeTime   = 30 * time.Second
 	mostTries   = 1000    // to write down how a fetch ended without a file, a second apart
@@ -313,16 +312,16 @@ func (a *Archive) onDisk(results []*result) []*result {
 	return out
 }
 
-// together writes results down in one transaction, and returns how many there was time for.
+// together writes results down in one transaction, and returns how many there was time for. It shares the turns of what is
+// behind with the chart: each would else hold up the other with many short turns.
 func (a *Archive) together(ctx context.Context, results []*result, news []db.DownloadHost, t *taking) (done int, err error) {
-	err = a.db.Write(ctx, func(tx *db.Tx) error {
-		began := time.Now() //nolint:forbidigo // how long the connection is held
+	err = a.db.Write(db.Behind(ctx), func(tx *db.Tx) error {
 		for _, h := range news {
 			if err := tx.SaveDownloadHost(ctx, h); err != nil {
 				return err
 			}
 		}
-		for done = 0; done < len(results) && (done == 0 || time.Since(began) < turnTime); done++ {
+		for done = 0; done < len(results) && (done == 0 || !tx.Pressed()); done++ {
 			if err := a.write(ctx, tx, results[done]); err != nil {
 				return err
 			}

@@ -81,7 +81,7 @@ func TestCellsOfAQueryFillByThemselves(t *testing.T) {
 	}
 	const cells = `[...document.querySelectorAll("#records > .row .cell")].map((c) => c.innerText.replace(/\s+/g, " ")).join(" | ")`
 	answer("first", "network-query.hie.first-data-ready", `{"type":"hie","status":"processing","firstDataReadyAt":"2026-01-01T00:00:00Z"}`)
-	b.until("the query is there", cells+`.match(/HIE First data ready .* not completed yet.* \| Pharmacy not heard \| Lab not heard/)`)
+	b.until("the query is there", cells+`.match(/HIE First data ready .* not completed yet.* \| Pharmacy nothing yet \| Lab nothing yet/)`)
 	b.always("the empty list says nothing any more", `!document.querySelector("#records-empty")?.checkVisibility()`)
 	eval[bool](b, `(window.row = document.querySelector("#records > .row"), row.querySelector("details").open = true)`)
 	answer("pharmacy", "network-query.pharmacy", `{"source":"surescripts","status":"completed","completedAt":"2026-01-01T00:02:00Z"}`)

@@ -20,7 +20,7 @@ const (
 
 // version counts what this program makes of the same inbox: a chart that an earlier one made is made again. Raise it with
 // every change of what is written into the chart.
-const version = "2"
+const version = "3"
 
 // How many messages one transaction takes, where nobody waits for the writer connection. It begins small and grows while
 // there is a backlog.
