@@ -11,7 +11,7 @@ const inboxPath = "/admin/inbox"
 
 // InboxWords are what the list of the inbox says.
 var InboxWords = ListWords{
-	Name: "inbox", Title: "Inbox", Path: inboxPath, Label: "Webhooks", Older: "Older messages", Order: byArrival,
+	Name: "inbox", Title: "Webhooks", Path: inboxPath, Label: "Webhooks", Older: "Older messages", Order: byArrival,
 	NoFit: "No message fits these filters", NoFitHow: "Search looks for the beginning of a message or request id, for a type, and for parts of a patient’s name and ids. Bodies are not searched.",
 }
 

@@ -89,8 +89,7 @@ func (s *Server) logins(ctx context.Context) (map[string]string, error) {
 func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
 	switch view := c.Query("view"); view {
 	case "feed":
-		f, err := s.feedFilter(c)
-		return s.feedScreen(f, canMark), err
+		return feedList.screen(s, c)
 	case "patient":
 		id := c.Query("id")
 		err := s.db.Read(c.UserContext(), func(v db.Snapshot) error {
@@ -263,11 +262,6 @@ func (u changes) any() bool { return u.TooMany || len(u.Rows) > 0 }
 type (
 	changesAfter int64
 	statusKey    struct{}
-	// rowsAfter are the rows of a page that changed after a number, where all who may see it see the same.
-	rowsAfter struct {
-		screen string
-		since  int64
-	}
 )
 
 // changesSince reads what happened after since, for all screens that are as far.

@@ -47,7 +47,7 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/setup", open, s.setupPage}, // decides by itself: a one-time token, or an admin
 		{fiber.MethodPost, "/setup", open, s.setup},
 		{fiber.MethodPost, "/logout", signed, s.logout},
-		{fiber.MethodGet, "/", signed, s.feed},
+		{fiber.MethodGet, "/", signed, feedList.page(s)},
 		{fiber.MethodPost, "/notifications/:id/mark", act, s.mark},
 		{fiber.MethodGet, "/patients", signed, s.patients},
 		{fiber.MethodGet, "/patients/:id", signed, s.patient},
