@@ -177,12 +177,6 @@ func (i *Import) scan(rows interface{ Scan(...any) error }) error {
 	return nil
 }
 
-// Imports lists the jobs that fit f.
-func (s Snapshot) Imports(ctx context.Context, f ImportFilter) ([]Import, error) {
-	list, _, err := s.ImportPage(ctx, f)
-	return list, err
-}
-
 // ImportPage lists the jobs that fit f, and says where the list goes on that was not searched to its end.
 func (s Snapshot) ImportPage(ctx context.Context, f ImportFilter) ([]Import, Rest, error) {
 	w, err := f.walk(ctx, s)

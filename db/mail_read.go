@@ -62,12 +62,6 @@ func (m *Mail) scan(rows interface{ Scan(...any) error }) error {
 	return json.Unmarshal([]byte(recipients), &m.Recipients)
 }
 
-// MailList lists the messages that fit f, with the beginning of their text.
-func (s Snapshot) MailList(ctx context.Context, f MailFilter) ([]Mail, error) {
-	list, _, err := s.MailPage(ctx, f)
-	return list, err
-}
-
 // MailPage lists the messages that fit f, with the beginning of their text, and says where the list goes on that was not
 // searched to its end.
 func (s Snapshot) MailPage(ctx context.Context, f MailFilter) ([]Mail, Rest, error) {

@@ -252,7 +252,3 @@ func (n JSON) count() string {
 	}
 	return strconv.Itoa(len(n.Children)) + " " + unit
 }
-
-func inboxDayStarts(rows []InboxRow, i int) bool {
-	return i == 0 || rows[i].Received.DayKey() != rows[i-1].Received.DayKey()
-}

@@ -100,11 +100,6 @@ type Back struct {
 	To     Time
 }
 
-// further is the address of a list from there on.
-func (b Back) further(path string, q url.Values) string {
-	return address(path, with(q, "before", decimal(b.Before)))
-}
-
 // Crumb is one step of the way to a page.
 type Crumb struct{ Label, URL string }
 
