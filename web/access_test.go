@@ -236,12 +236,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 
 	// The matrix has every route and every socket there is.
-	for _, r := range s.Server.Routes() {
+	for _, r := range s.Routes() {
 		if !covered[r] {
 			t.Errorf("the matrix does not say who may use %s", r)
 		}
 	}
-	for _, p := range s.Server.PageRows() {
+	for _, p := range s.PageRows() {
 		if p.View != "" && !slices.Contains(views, p.View) {
 			t.Errorf("the sockets do not have the view %s of %s", p.View, p.Path)
 		}

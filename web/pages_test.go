@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,7 +41,7 @@ func TestTheNavigationIsTheTableOfPages(t *testing.T) {
 			t.Errorf("two pages have the same key: %q", keys)
 		}
 		for _, link := range links {
-			if resp, body := b.Get(t, link); resp.StatusCode != 200 || !strings.Contains(body, `<a href="`+link+`"`) || strings.Count(body, `aria-current="page"`) < 1 {
+			if resp, body := b.Get(t, link); resp.StatusCode != http.StatusOK || !strings.Contains(body, `<a href="`+link+`"`) || strings.Count(body, `aria-current="page"`) < 1 {
 				t.Errorf("%s at %s: %d, or it does not say where one is", role, link, resp.StatusCode)
 			}
 		}
