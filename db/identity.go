@@ -87,6 +87,12 @@ type ProofingFilter struct {
 	Reach     int // look at no more than about so many; 0 = at all
 }
 
+// Within implements [ListFilter].
+func (f ProofingFilter) Within(w Window) ProofingFilter {
+	f.Before, f.IDs, f.Limit, f.Reach = w.Before, w.IDs, w.Limit, w.Reach
+	return f
+}
+
 const sameProofing = `((s.patient_id = i.patient_id AND s.patient_id <> '') OR (s.proofed_id = i.proofed_id AND s.proofed_id <> '') OR s.id = i.id)`
 
 const proofingColumns = `i.id, i.message_id, i.request_id, i.patient_id, i.proofed_id, i.session_id, i.sent_at, i.received_at, i.data, i.fields,
@@ -100,17 +106,27 @@ func (s Snapshot) Proofings(ctx context.Context, f ProofingFilter) ([]Proofing, 
 
 // ProofingPage lists the proofings that fit f, and says where the list goes on that was not searched to its end.
 func (s Snapshot) ProofingPage(ctx context.Context, f ProofingFilter) ([]Proofing, Rest, error) {
-	w := walk{from: "identity i", id: "i.id", at: "i.received_at"}
-	again := func() {
-		if f.Again {
-			w.tests.add("EXISTS (SELECT 1 FROM identity s WHERE " + sameProofing + " AND s.id <> i.id)")
-		}
+	w, err := f.walk(ctx, s)
+	if err != nil {
+		return nil, Rest{}, err
 	}
+	rest, err := s.bound(ctx, &w, f.Reach)
+	if err != nil {
+		return nil, rest, err
+	}
+	where, args := w.where()
+	list, err := s.proofings(ctx, w.source(), where+" ORDER BY i.id DESC LIMIT ?", append(args, f.Limit)...)
+	return list, rest.after(len(list), f.Limit), err
+}
+
+// walk chooses the index that f is answered by. What it does not answer is tested row by row.
+func (f ProofingFilter) walk(ctx context.Context, s Snapshot) (walk, error) {
+	w := walk{from: "identity i", id: "i.id", at: "i.received_at"}
 	chosen := false
 	if f.Text != "" && f.IDs == nil {
 		either, args, err := s.proofingsByText(ctx, f.Text)
 		if err != nil {
-			return nil, Rest{}, err
+			return w, err
 		}
 		if chosen = either != ""; chosen {
 			w.along.add(either, args...)
@@ -120,7 +136,7 @@ func (s Snapshot) ProofingPage(ctx context.Context, f ProofingFilter) ([]Proofin
 	switch {
 	case f.IDs != nil:
 		if err := w.along.among("i.id", f.IDs); err != nil {
-			return nil, Rest{}, err
+			return w, err
 		}
 		w.short = true
 	case !chosen && f.PatientID != "":
@@ -139,7 +155,9 @@ func (s Snapshot) ProofingPage(ctx context.Context, f ProofingFilter) ([]Proofin
 			w.tests.add("i.patient_id = ''")
 		}
 	}
-	again()
+	if f.Again {
+		w.tests.add("EXISTS (SELECT 1 FROM identity s WHERE " + sameProofing + " AND s.id <> i.id)")
+	}
 	if f.Text != "" && !chosen {
 		about, args := aboutPatient("i.patient_id", f.Text)
 		holds, more := holdsWords("search_words", "e.no", f.Text)
@@ -149,13 +167,7 @@ func (s Snapshot) ProofingPage(ctx context.Context, f ProofingFilter) ([]Proofin
 	if f.Before > 0 {
 		w.along.add("i.id < ?", f.Before)
 	}
-	rest, err := s.bound(ctx, &w, f.Reach)
-	if err != nil {
-		return nil, rest, err
-	}
-	where, args := w.where()
-	list, err := s.proofings(ctx, w.source(), where+" ORDER BY i.id DESC LIMIT ?", append(args, f.Limit)...)
-	return list, rest.after(len(list), f.Limit), err
+	return w, nil
 }
 
 // proofingsByText is a condition for the proofings that a text means, where they are few; else "".

@@ -145,6 +145,12 @@ type ImportFilter struct {
 	Reach  int // look at no more than about so many jobs; 0 = at all
 }
 
+// Within implements [ListFilter].
+func (f ImportFilter) Within(w Window) ImportFilter {
+	f.Before, f.Nos, f.Limit, f.Reach = w.Before, w.IDs, w.Limit, w.Reach
+	return f
+}
+
 // resultOf is the download that has a job's rows: a stored one before one that was removed before the others, then that of
 // the event sent last.
 const resultOf = `(SELECT r.id FROM import_event e CROSS JOIN download r ON r.inbox_seq = e.inbox_seq AND r.purpose = 'import' WHERE e.job_no = j.no
@@ -171,14 +177,27 @@ func (i *Import) scan(rows interface{ Scan(...any) error }) error {
 	return nil
 }
 
-// Imports lists the jobs that fit f.
-func (s Snapshot) Imports(ctx context.Context, f ImportFilter) ([]Import, error) {
-	list, _, err := s.ImportPage(ctx, f)
-	return list, err
-}
-
 // ImportPage lists the jobs that fit f, and says where the list goes on that was not searched to its end.
 func (s Snapshot) ImportPage(ctx context.Context, f ImportFilter) ([]Import, Rest, error) {
+	w, err := f.walk(ctx, s)
+	if err != nil {
+		return nil, Rest{}, err
+	}
+	rest, err := s.bound(ctx, &w, f.Reach)
+	if err != nil {
+		return nil, rest, err
+	}
+	where, args := w.where()
+	rows, err := s.QueryContext(ctx, selectImport(w.source())+` WHERE `+where+` ORDER BY j.no DESC LIMIT ?`, append(args, f.Limit)...)
+	if err != nil {
+		return nil, rest, fmt.Errorf("listing imports: %w", err)
+	}
+	list, err := collect(rows, func(i *Import) error { return i.scan(rows) })
+	return list, rest.after(len(list), f.Limit), err
+}
+
+// walk chooses the index that f is answered by. What it does not answer is tested row by row.
+func (f ImportFilter) walk(context.Context, Snapshot) (walk, error) {
 	w := walk{from: "import_job j", id: "j.no", at: "j.heard_at"}
 	var state conditions
 	index := ""
@@ -196,7 +215,7 @@ func (s Snapshot) ImportPage(ctx context.Context, f ImportFilter) ([]Import, Res
 	switch {
 	case f.Nos != nil:
 		if err := w.along.among("j.no", f.Nos); err != nil {
-			return nil, Rest{}, err
+			return w, err
 		}
 		w.tests, w.short = state, true
 	case index != "":
@@ -211,17 +230,7 @@ func (s Snapshot) ImportPage(ctx context.Context, f ImportFilter) ([]Import, Res
 	if f.Before > 0 {
 		w.along.add("j.no < ?", f.Before)
 	}
-	rest, err := s.bound(ctx, &w, f.Reach)
-	if err != nil {
-		return nil, rest, err
-	}
-	where, args := w.where()
-	rows, err := s.QueryContext(ctx, selectImport(w.source())+` WHERE `+where+` ORDER BY j.no DESC LIMIT ?`, append(args, f.Limit)...)
-	if err != nil {
-		return nil, rest, fmt.Errorf("listing imports: %w", err)
-	}
-	list, err := collect(rows, func(i *Import) error { return i.scan(rows) })
-	return list, rest.after(len(list), f.Limit), err
+	return w, nil
 }
 
 // Import returns the job with an id, or sql.ErrNoRows.

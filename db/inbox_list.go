@@ -34,6 +34,12 @@ type InboxSearch struct {
 	Reach     int // look at no more than about so many rows; 0 = at all
 }
 
+// Within implements [ListFilter].
+func (f InboxSearch) Within(w Window) InboxSearch {
+	f.Before, f.Seqs, f.Limit, f.Reach = w.Before, w.IDs, w.Limit, w.Reach
+	return f
+}
+
 // InboxList lists the messages that fit f. It reads no body: patients are found by what the projector noted.
 func (s Snapshot) InboxList(ctx context.Context, f InboxSearch) ([]InboxRow, error) {
 	list, _, err := s.InboxPage(ctx, f)
@@ -75,15 +81,30 @@ const shortID = 6
 
 // inboxHits is a query for the numbers of the messages that fit, newest first, at most Limit.
 func (s Snapshot) inboxHits(ctx context.Context, f InboxSearch) (query string, args []any, rest Rest, err error) {
-	between, err := s.inboxBetween(ctx, f.From, f.To)
+	w, err := f.walk(ctx, s)
 	if err != nil {
 		return "", nil, rest, err
 	}
-	var w walk
+	if f.Text != "" {
+		f.Reach /= 2 // whom a message names, and how they are called, costs twice as much as other tests
+	}
+	if rest, err = s.bound(ctx, &w, f.Reach); err != nil {
+		return "", nil, rest, err
+	}
+	where, args := w.where()
+	return `SELECT ` + w.id + ` AS seq FROM ` + w.source() + ` WHERE ` + where + ` ORDER BY ` + w.id + ` DESC LIMIT ?`, append(args, f.Limit), rest, nil
+}
+
+// walk chooses the index that f is answered by. What it does not answer is tested row by row.
+func (f InboxSearch) walk(ctx context.Context, s Snapshot) (w walk, err error) {
+	between, err := s.inboxBetween(ctx, f.From, f.To)
+	if err != nil {
+		return w, err
+	}
 	chosen := false
 	if f.Text != "" && f.Seqs == nil {
 		if w, chosen, err = s.inboxByText(ctx, f, between); err != nil {
-			return "", nil, rest, err
+			return w, err
 		}
 	}
 	if !chosen {
@@ -100,18 +121,8 @@ func (s Snapshot) inboxHits(ctx context.Context, f InboxSearch) (query string, a
 		}
 	}
 	tests, err := f.filter()
-	if err != nil {
-		return "", nil, rest, err
-	}
 	w.tests.clauses, w.tests.args = append(w.tests.clauses, tests.clauses...), append(w.tests.args, tests.args...)
-	if f.Text != "" {
-		f.Reach /= 2 // whom a message names, and how they are called, costs twice as much as other tests
-	}
-	if rest, err = s.bound(ctx, &w, f.Reach); err != nil {
-		return "", nil, rest, err
-	}
-	where, args := w.where()
-	return `SELECT ` + w.id + ` AS seq FROM ` + w.source() + ` WHERE ` + where + ` ORDER BY ` + w.id + ` DESC LIMIT ?`, append(args, f.Limit), rest, nil
+	return w, err
 }
 
 // inboxWalk chooses the index that f is answered by, and takes out of f what the index answers.

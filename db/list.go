@@ -24,6 +24,42 @@ type Rest struct {
 	At     time.Time // when the row at Before came
 }
 
+// Window is which of the rows that fit a filter are read.
+type Window struct {
+	Before   int64    // only numbers below; 0 = from the top
+	IDs      []int64  // only these; nil = all
+	Patients []string // and those of these, where a list can be asked so
+	Limit    int
+	Reach    int // look at no more than about so many rows; 0 = at all
+}
+
+// ListFilter is what a list of the type F narrows.
+type ListFilter[F any] interface {
+	// Within is the same filter for the rows of a window.
+	Within(w Window) F
+	walk(ctx context.Context, s Snapshot) (walk, error)
+}
+
+// Fitting returns which of the rows f.Within(w) chooses fit f. It asks for nothing else of them: open screens of many filters
+// ask it of the same few.
+func Fitting[F ListFilter[F]](ctx context.Context, s Snapshot, f F) (map[int64]bool, error) {
+	w, err := f.walk(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	where, args := w.where()
+	rows, err := s.QueryContext(ctx, `SELECT `+w.id+` FROM `+w.source()+` WHERE `+where, args...) //nolint:sqlclosecheck // collect closes them
+	if err != nil {
+		return nil, fmt.Errorf("looking for what fits: %w", err)
+	}
+	ids, err := collect(rows, func(id *int64) error { return rows.Scan(id) })
+	fits := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		fits[id] = true
+	}
+	return fits, err
+}
+
 // conditions are parts of a WHERE clause with their arguments.
 type conditions struct {
 	clauses []string

@@ -62,16 +62,10 @@ func (m *Mail) scan(rows interface{ Scan(...any) error }) error {
 	return json.Unmarshal([]byte(recipients), &m.Recipients)
 }
 
-// MailList lists the messages that fit f, with the beginning of their text.
-func (s Snapshot) MailList(ctx context.Context, f MailFilter) ([]Mail, error) {
-	list, _, err := s.MailPage(ctx, f)
-	return list, err
-}
-
 // MailPage lists the messages that fit f, with the beginning of their text, and says where the list goes on that was not
 // searched to its end.
 func (s Snapshot) MailPage(ctx context.Context, f MailFilter) ([]Mail, Rest, error) {
-	w, err := s.mailWalk(ctx, f)
+	w, err := f.walk(ctx, s)
 	if err != nil {
 		return nil, Rest{}, err
 	}
@@ -84,8 +78,14 @@ func (s Snapshot) MailPage(ctx context.Context, f MailFilter) ([]Mail, Rest, err
 	return list, rest.after(len(list), f.Limit), err
 }
 
-// mailWalk chooses the index that f is answered by. What it does not answer is tested row by row.
-func (s Snapshot) mailWalk(ctx context.Context, f MailFilter) (walk, error) {
+// Within implements [ListFilter].
+func (f MailFilter) Within(w Window) MailFilter {
+	f.Before, f.IDs, f.Limit, f.Reach = w.Before, w.IDs, w.Limit, w.Reach
+	return f
+}
+
+// walk chooses the index that f is answered by. What it does not answer is tested row by row.
+func (f MailFilter) walk(ctx context.Context, s Snapshot) (walk, error) {
 	w := walk{from: "mail m", id: "m.id", at: "m.received_at"}
 	var state, fate, holder, unmatched conditions
 	states := slices.Sorted(slices.Values(f.States))

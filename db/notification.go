@@ -341,7 +341,7 @@ func (s Snapshot) Notifications(ctx context.Context, f NotificationFilter) ([]No
 
 // NotificationPage lists the notifications that fit f, and says where the list goes on that was not searched to its end.
 func (s Snapshot) NotificationPage(ctx context.Context, f NotificationFilter) ([]Notification, Rest, error) {
-	w, err := s.feed(ctx, f)
+	w, err := f.walk(ctx, s)
 	if err != nil {
 		return nil, Rest{}, err
 	}
@@ -359,8 +359,14 @@ func (s Snapshot) NotificationPage(ctx context.Context, f NotificationFilter) ([
 	return list, rest.after(len(list), f.Limit), err
 }
 
-// feed chooses the index that f is answered by. What it does not answer is tested row by row.
-func (s Snapshot) feed(ctx context.Context, f NotificationFilter) (walk, error) {
+// Within implements [ListFilter].
+func (f NotificationFilter) Within(w Window) NotificationFilter {
+	f.Before, f.IDs, f.Limit, f.Reach = w.Before, w.IDs, w.Limit, w.Reach
+	return f
+}
+
+// walk chooses the index that f is answered by. What it does not answer is tested row by row.
+func (f NotificationFilter) walk(ctx context.Context, s Snapshot) (walk, error) {
 	w := walk{from: "notification n", id: "n.id", at: "n.received_at"}
 	state := slices.Sorted(slices.Values(f.States))
 	open := slices.Equal(state, []State{New, Seen})

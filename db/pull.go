@@ -187,14 +187,20 @@ type PullFilter struct {
 	Reach    int // look at no more than about so many; 0 = at all
 }
 
+// Within implements [ListFilter].
+func (f PullFilter) Within(w Window) PullFilter {
+	f.Before, f.IDs, f.Patients, f.Limit, f.Reach = w.Before, w.IDs, w.Patients, w.Limit, w.Reach
+	return f
+}
+
 // fetched is how well a document's best download fares: 3 stored, 2 on its way, 1 failed, 0 none.
 const fetched = `max(CASE WHEN f.state = 'stored' THEN 3 WHEN f.state IN ('queued', 'fetching') THEN 2 WHEN f.state IS NOT NULL THEN 1 ELSE 0 END)`
 
 // pullIndexes are the indexes of the states, each by kind.
 var pullIndexes = map[PullState]string{PullOut: "pull_out", PullFailed: "pull_failed", PullEmpty: "pull_empty", PullUnclear: "pull_unclear", PullDone: "pull_done"}
 
-// pullWalk chooses the index that f is answered by. What it does not answer is tested row by row.
-func (s Snapshot) pullWalk(ctx context.Context, f PullFilter) (walk, error) {
+// walk chooses the index that f is answered by. What it does not answer is tested row by row.
+func (f PullFilter) walk(ctx context.Context, s Snapshot) (walk, error) {
 	w := walk{from: "pull p", id: "p.id", at: "p.received_at"}
 	var kind, state conditions
 	if f.Kind != "" {
@@ -280,7 +286,7 @@ func (s Snapshot) Pulls(ctx context.Context, f PullFilter) ([]Pull, error) {
 
 // PullPage lists requests with all their parts, and says where the list goes on that was not searched to its end.
 func (s Snapshot) PullPage(ctx context.Context, f PullFilter) ([]Pull, Rest, error) {
-	w, err := s.pullWalk(ctx, f)
+	w, err := f.walk(ctx, s)
 	if err != nil {
 		return nil, Rest{}, err
 	}

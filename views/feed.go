@@ -129,100 +129,19 @@ func shortEmail(email string) string {
 	return name
 }
 
+// FeedWords are what the feed says.
+var FeedWords = ListWords{
+	Name: "feed", Title: "Feed", Path: "/", Label: "Notifications", Older: "Older notifications", Order: byArrival,
+	NoFit: "Nothing fits these filters", NoFitHow: "New notifications that fit appear here by themselves.",
+}
+
+// FeedKinds are the kinds of notifications with their words.
+var FeedKinds = []string{"", "All", "admit", "Admit", "transfer", "Transfer", "discharge", "Discharge", "pharmacy", "Pharmacy", "lab", "Lab", "summary", "Summary"}
+
 // kindLabel is the word for a kind of notification.
 func kindLabel(kind string) string {
-	switch kind {
-	case "admit":
-		return "Admit"
-	case "transfer":
-		return "Transfer"
-	case "discharge":
-		return "Discharge"
-	case "pharmacy":
-		return "Pharmacy"
-	case "lab":
-		return "Lab"
-	case "summary":
-		return "Summary"
-	default:
-		return kind
+	if i := slices.Index(FeedKinds, kind); i > 0 && i%2 == 0 {
+		return FeedKinds[i+1]
 	}
-}
-
-// FeedFilter is what the feed is narrowed to; it lives in the URL.
-type FeedFilter struct {
-	Kind     string // "" = all
-	State    string // open, new, done, all
-	Exchange string // code of an exchange, or what stands for those whose record names none; "" = all
-	Text     string
-}
-
-// Query is the filter as URL parameters, without what is usual.
-func (f FeedFilter) Query() url.Values {
-	q := url.Values{}
-	if f.Kind != "" {
-		q.Set("kind", f.Kind)
-	}
-	if f.State != "" && f.State != "open" {
-		q.Set("state", f.State)
-	}
-	if f.Exchange != "" {
-		q.Set("exchange", f.Exchange)
-	}
-	if f.Text != "" {
-		q.Set("q", f.Text)
-	}
-	return q
-}
-
-func (f FeedFilter) older(before int64) string {
-	return address("/", with(f.Query(), "before", decimal(before)))
-}
-
-// URL is the address of the feed that is narrowed so.
-func (f FeedFilter) URL() string { return address("/", f.Query()) }
-
-func (f FeedFilter) narrowed() bool {
-	return f.Kind != "" || f.Exchange != "" || f.Text != "" || f.State != "open"
-}
-
-func (f FeedFilter) kinds() []Choice {
-	pairs := []string{"", "All"}
-	for _, kind := range []string{"admit", "transfer", "discharge", "pharmacy", "lab", "summary"} {
-		pairs = append(pairs, kind, kindLabel(kind))
-	}
-	return Choices("/", f.Query(), "kind", f.Kind, pairs...)
-}
-
-func (f FeedFilter) states() []Choice {
-	return Choices("/", f.Query(), "state", f.State, "open", "Open", "new", "Not seen", "done", "Done", "all", "All")
-}
-
-// Exchange is an exchange or network that notifications can be narrowed to.
-type Exchange struct{ Code, Name string }
-
-func (f FeedFilter) exchanges(list []Exchange) []Choice {
-	pairs := []string{"", "All exchanges"}
-	for _, x := range list {
-		pairs = append(pairs, x.Code, x.Name)
-	}
-	return Choices("/", f.Query(), "exchange", f.Exchange, pairs...)
-}
-
-// Feed is the content of the feed page.
-type Feed struct {
-	Frame
-	Filter     FeedFilter
-	Exchanges  []Exchange // those that something has come from
-	Rows       []Row
-	Older      bool // there are more rows after these
-	Back       Back
-	WebhookURL string // where the sender posts to, for the empty feed
-	ToTop      bool   // these are the newest rows, not an older page
-	SomeDone   bool   // of an empty list: there are some that are done
-}
-
-// dayStarts says whether row i begins a day in the list.
-func dayStarts(rows []Row, i int) bool {
-	return i == 0 || rows[i].Received.DayKey() != rows[i-1].Received.DayKey()
+	return kind
 }

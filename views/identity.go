@@ -1,30 +1,16 @@
 package views
 
 import (
-	"net/url"
 	"strconv"
 	"strings"
 )
 
-// IdentityFilter is what the list of proofings is narrowed to; it lives in the URL.
-type IdentityFilter struct {
-	Who  string // "" = all, again, nobody
-	Text string
-}
-
 const identityPath = "/identity"
 
-// Query is the filter as URL parameters.
-func (f IdentityFilter) Query() url.Values { return with(with(nil, "who", f.Who), "q", f.Text) }
-
-func (f IdentityFilter) narrowed() bool { return f != IdentityFilter{} }
-
-func (f IdentityFilter) choices() []Choice {
-	return Choices(identityPath, f.Query(), "who", f.Who, "", "All", "again", "More than once", "nobody", "Without a patient")
-}
-
-func (f IdentityFilter) older(before int64) string {
-	return address(identityPath, with(f.Query(), "before", decimal(before)))
+// IdentityWords are what the list of proofings says.
+var IdentityWords = ListWords{
+	Name: "identity", Title: "Identity", Path: identityPath, Label: "Identity proofings", Older: "Older proofings", Order: byArrival,
+	NoFit: "No proofing fits these filters", NoFitHow: "Search looks for parts of a patient’s name and ids, and of proofed identity, session and request ids.",
 }
 
 // Proofing is one finished identity proofing.
@@ -73,24 +59,9 @@ func (p Proofing) some() string {
 	return strings.Join(parts, " · ")
 }
 
-// Identities is the content of the list of proofings.
-type Identities struct {
-	Frame
-	Filter     IdentityFilter
-	Rows       []Proofing
-	Older      bool
-	Back       Back
-	ToTop      bool
-	WebhookURL string
-}
-
 // IdentityDetail is the content of one proofing's page.
 type IdentityDetail struct {
 	Frame
 	Proofing
 	History []Proofing // of the same person, the last first, this one among them
-}
-
-func proofingDayStarts(rows []Proofing, i int) bool {
-	return i == 0 || rows[i].Received.DayKey() != rows[i-1].Received.DayKey()
 }

@@ -76,44 +76,10 @@ func whole(n int) string { return strconv.Itoa(n) }
 // rowsWord is so many rows.
 func rowsWord(n int) string { return Counted(n, "row") }
 
-// ImportFilter is what the list of jobs is narrowed to; it lives in the URL.
-type ImportFilter struct {
-	State string // "" = all
-	Text  string
-}
-
-// ImportStates are the states that the list can be narrowed to, with their labels, in pairs.
-var ImportStates = []string{
-	"", "All", "waiting", "Waiting", "processing", "Processing", "stuck", "Stuck", "completed", "Completed", "failed", "Failed", "expired", "Expired", "other", "Other",
-}
-
-// Query is the filter as URL parameters.
-func (f ImportFilter) Query() url.Values {
-	return with(with(nil, "state", f.State), "q", f.Text)
-}
-
-func (f ImportFilter) narrowed() bool { return f != ImportFilter{} }
-
-func (f ImportFilter) states() []Choice {
-	return Choices("/imports", f.Query(), "state", f.State, ImportStates...)
-}
-
-// Imports is the content of the list of jobs.
-type Imports struct {
-	Frame
-	Filter ImportFilter
-	Jobs   []ImportJob
-	Older  bool
-	Back   Back
-	ToTop  bool
-}
-
-func (p Imports) older() string {
-	return address("/imports", with(p.Filter.Query(), "before", decimal(p.Jobs[len(p.Jobs)-1].No)))
-}
-
-func (p Imports) dayStarts(i int) bool {
-	return i == 0 || p.Jobs[i].Came.DayKey() != p.Jobs[i-1].Came.DayKey()
+// ImportWords are what the list of jobs says.
+var ImportWords = ListWords{
+	Name: "imports", Title: "Imports", Path: "/imports", Label: "Imports", Older: "Older imports", Order: byArrival,
+	NoFit: "No import fits these filters", NoFitHow: "Imports that fit appear here by themselves.",
 }
 
 // ImportStep is one line of a job's history.

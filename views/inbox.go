@@ -7,64 +7,29 @@ import (
 	"github.com/a-h/templ"
 )
 
-// InboxFilter is what the list of the inbox is narrowed to; it lives in the URL.
-type InboxFilter struct {
-	Type     string // "" = all
-	Status   string // "" = all
-	From, To string // days, YYYY-MM-DD; "" = open
-	Patient  string // Metriport id
-	Request  string
-	Text     string
-}
-
 const inboxPath = "/admin/inbox"
 
-// Query is the filter as URL parameters.
-func (f InboxFilter) Query() url.Values {
+// InboxWords are what the list of the inbox says.
+var InboxWords = ListWords{
+	Name: "inbox", Title: "Webhooks", Path: inboxPath, Label: "Webhooks", Older: "Older messages", Order: byArrival,
+	NoFit: "No message fits these filters", NoFitHow: "Search looks for the beginning of a message or request id, for a type, and for parts of a patient’s name and ids. Bodies are not searched.",
+}
+
+// InboxURL is the address of the list that is narrowed by parameters: names and values in turn.
+func InboxURL(pairs ...string) string {
 	q := url.Values{}
-	for name, value := range map[string]string{"type": f.Type, "status": f.Status, "from": f.From, "to": f.To, "patient": f.Patient, "request": f.Request, "q": f.Text} {
-		if value != "" {
-			q.Set(name, value)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
 		}
 	}
-	return q
+	return address(inboxPath, q)
 }
 
-// URL is the address of the list with this filter.
-func (f InboxFilter) URL() string { return address(inboxPath, f.Query()) }
-
-func (f InboxFilter) narrowed() bool { return f != InboxFilter{} }
-
-// detailed says whether one of the filters that are folded away is set.
-func (f InboxFilter) detailed() bool { return f.Type+f.From+f.To+f.Patient+f.Request != "" }
-
-// ofKind says whether the list shows all of a type, a status or both, which can be processed again.
-func (f InboxFilter) ofKind() bool {
-	return f.Type+f.Status != "" && f.Status != "received" && f == InboxFilter{Type: f.Type, Status: f.Status}
-}
-
-func (f InboxFilter) older(before int64) string {
-	return address(inboxPath, with(f.Query(), "before", decimal(before)))
-}
-
-func (f InboxFilter) statuses() []Choice {
-	return Choices(inboxPath, f.Query(), "status", f.Status, "", "All", "processed", "Processed", "received", "Waiting", "unrecognized", "Unrecognized", "malformed", "Malformed", "failed", "Failed")
-}
-
-func ofStatus(status string) string { return address(inboxPath, url.Values{"status": {status}}) }
-
-// Inbox is the content of the list of the inbox.
-type Inbox struct {
-	Frame
-	Filter     InboxFilter
-	Types      []string // that came
-	Tallies    []Tally
-	Jobs       []Job
-	Rows       []InboxRow
-	Older      bool
-	Back       Back
-	ToTop      bool
-	WebhookURL string
+// ofKind says whether an inbox that is narrowed so shows all of a type, a status or both, which can be processed again.
+func ofKind(f Filter) bool {
+	kind, status := f.Get("type"), f.Get("status")
+	return kind+status != "" && status != "received" && f.URL() == InboxURL("type", kind, "status", status)
 }
 
 // Tally is how many messages of a status there are.
@@ -286,8 +251,4 @@ func (n JSON) count() string {
 		unit = map[string]string{JSONArray: "entry", JSONObject: "field"}[n.Kind]
 	}
 	return strconv.Itoa(len(n.Children)) + " " + unit
-}
-
-func inboxDayStarts(rows []InboxRow, i int) bool {
-	return i == 0 || rows[i].Received.DayKey() != rows[i-1].Received.DayKey()
 }

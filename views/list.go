@@ -7,6 +7,63 @@ import (
 	"github.com/a-h/templ"
 )
 
+// ListWords is what a list says whatever is in it.
+type ListWords struct {
+	Name     string // its id on the page, its live view, and what it is called where a look at it is noted
+	Title    string
+	Path     string
+	Label    string // what its rows are
+	Older    string // the way to the next rows
+	Order    string // what it is sorted by
+	NoFit    string // nothing fits the filter
+	NoFitHow string // and what to know about that
+}
+
+// byArrival is the order of what came in.
+const byArrival = "Latest arrival first"
+
+// Line is a row of a list.
+type Line struct {
+	Key  int64 // the list is in this order, the greatest first
+	At   Time  // the time that the list is sorted by
+	Item templ.Component
+}
+
+// List is a page with a list, or the part of it that an update brings.
+type List struct {
+	Frame
+	Words  ListWords
+	Filter Filter
+	Lines  []Line
+	Older  bool // there are more after these
+	Back   Back
+	ToTop  bool            // these are the first rows, not an older page
+	Empty  templ.Component // in the place of rows, where nothing narrows the list
+	Above  templ.Component // is live
+	Beside templ.Component // after the choices
+	Below  templ.Component
+}
+
+func (l List) empty() bool { return len(l.Lines) == 0 && l.ToTop && l.Back.Before == 0 }
+
+// dayStarts says whether line i begins a day.
+func (l List) dayStarts(i int) bool {
+	return i == 0 || l.Lines[i].At.DayKey() != l.Lines[i-1].At.DayKey()
+}
+
+// How an update comes in: the whole content anew, or rows into a list.
+const (
+	swapWhole = "innerMorph"
+	swapRows  = "rows"
+)
+
+func swapOf(whole bool) string {
+	if whole {
+		return swapWhole
+	}
+	return swapRows
+}
+
 // Choice is one of several narrower views of a list.
 type Choice struct {
 	Label string
@@ -41,11 +98,6 @@ func (s Search) kept() [][2]string {
 type Back struct {
 	Before int64 // the list goes on below this number
 	To     Time
-}
-
-// further is the address of a list from there on.
-func (b Back) further(path string, q url.Values) string {
-	return address(path, with(q, "before", decimal(b.Before)))
 }
 
 // Crumb is one step of the way to a page.

@@ -1,7 +1,6 @@
 package views
 
 import (
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -113,96 +112,10 @@ func (r MessageRow) at() Time {
 // what names the row for those who cannot see what stands beside a button.
 func (r MessageRow) what() string { return r.Subject + ", " + r.Patient.shownName() }
 
-// MessageFilter is what the list of messages is narrowed to; it lives in the URL.
-type MessageFilter struct {
-	Box       string // inbound, outbound
-	State     string // inbound: open, new, read, assigned, answered, all; outbound: all, failed, delivered, other
-	Unmatched bool
-	Mine      bool
-	Text      string
-}
-
-func (f MessageFilter) out() bool { return f.Box == "outbound" }
-
-// Query is the filter as URL parameters, without what is usual.
-func (f MessageFilter) Query() url.Values {
-	q := url.Values{}
-	set := func(name, value string, on bool) {
-		if on {
-			q.Set(name, value)
-		}
-	}
-	set("box", f.Box, f.out())
-	set("state", f.State, f.State != f.usual())
-	set("only", "unmatched", f.Unmatched)
-	set("by", "me", f.Mine)
-	set("q", f.Text, f.Text != "")
-	return q
-}
-
-// usual is the state that the URL does not name.
-func (f MessageFilter) usual() string {
-	if f.out() {
-		return "all"
-	}
-	return "open"
-}
-
-func (f MessageFilter) older(before int64) string {
-	return address("/messages", with(f.Query(), "before", decimal(before)))
-}
-
-func (f MessageFilter) narrowed() bool {
-	return f.State != f.usual() || f.Unmatched || f.Mine || f.Text != ""
-}
-
-// clear is the box without any other filter.
-func (f MessageFilter) clear() templ.SafeURL {
-	return templ.SafeURL(address("/messages", MessageFilter{Box: f.Box, State: f.usual()}.Query()))
-}
-
-func (f MessageFilter) boxes() []Choice {
-	return []Choice{
-		{Label: "Received", URL: address("/messages", MessageFilter{State: "open", Text: f.Text}.Query()), On: !f.out()},
-		{Label: "Sent", URL: address("/messages", MessageFilter{Box: "outbound", State: "all", Text: f.Text}.Query()), On: f.out()},
-	}
-}
-
-func (f MessageFilter) states() []Choice {
-	if f.out() {
-		return Choices("/messages", f.Query(), "state", f.State, "all", "All", "failed", "Failed", "delivered", "Delivered", "other", "Other")
-	}
-	return Choices("/messages", f.Query(), "state", f.State, "open", "Open", "new", "New", "read", "Read", "assigned", "Assigned", "answered", "Answered", "all", "All")
-}
-
-// toggles are what the list can be narrowed to beside its state, each for itself.
-func (f MessageFilter) toggles() []Choice {
-	q := f.Query()
-	return []Choice{
-		{Label: "Unmatched", URL: address("/messages", with(q, "only", chosen(!f.Unmatched, "unmatched"))), On: f.Unmatched},
-		{Label: "Mine", URL: address("/messages", with(q, "by", chosen(!f.Mine, "me"))), On: f.Mine},
-	}
-}
-
-func chosen(on bool, value string) string {
-	if on {
-		return value
-	}
-	return ""
-}
-
-// Messages is the content of the list of messages.
-type Messages struct {
-	Frame
-	Filter MessageFilter
-	Rows   []MessageRow
-	Older  bool // there are more rows after these
-	Back   Back
-	ToTop  bool // these are the newest rows, not an older page
-}
-
-func messageDayStarts(rows []MessageRow, i int) bool {
-	return i == 0 || rows[i].Received.DayKey() != rows[i-1].Received.DayKey()
+// MessageWords are what the lists of messages say.
+var MessageWords = ListWords{
+	Name: "messages", Title: "Messages", Path: "/messages", Label: "Messages", Older: "Older messages", Order: byArrival,
+	NoFit: "Nothing fits these filters", NoFitHow: "New messages that fit appear here by themselves.",
 }
 
 // Field is a value that has no place of its own on a page, under the sender's own name.
@@ -322,13 +235,6 @@ func (r MessageRow) way() string {
 		return "Sent"
 	}
 	return "Received"
-}
-
-func (f MessageFilter) hint() string {
-	if f.out() {
-		return "Patient, id or reason"
-	}
-	return "Subject, sender or patient"
 }
 
 func orNotSent(text string) string {

@@ -17,32 +17,10 @@ const (
 // RecordsPath is the address of the records page.
 const RecordsPath = "/records"
 
-// RecordsFilter is what a list of records is narrowed to; it lives in the URL.
-type RecordsFilter struct {
-	View   string // queries, consolidated, documents
-	State  string // out, failed, empty, unclear, done; "" = all
-	Source string // hie, pharmacy, lab; "" = all; for queries alone
-	Text   string
-}
-
-// Query is the filter as URL parameters, without what is usual.
-func (f RecordsFilter) Query() url.Values {
-	q := url.Values{}
-	if f.View != RecordQueries {
-		q.Set("view", f.View)
-	}
-	for name, value := range map[string]string{"state": f.State, "source": f.Source, "q": f.Text} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return q
-}
-
-// views are the lists there are. The text that is looked for goes along from one to the other; states do not fit all.
-func (f RecordsFilter) views() []Choice {
-	return Choices(RecordsPath, with(nil, "q", f.Text), "view", f.View,
-		RecordQueries, "Network queries", RecordConsolidated, "Consolidated data", RecordDocuments, "Documents")
+// RecordWords are what the lists of requests say.
+var RecordWords = ListWords{
+	Name: "records", Title: "Records", Path: RecordsPath, Label: "Requests for records", Older: "Older requests", Order: byArrival,
+	NoFit: "Nothing fits these filters", NoFitHow: "What comes and fits appears here by itself.",
 }
 
 // RecordStates are the states each list can be narrowed to, with their words.
@@ -50,28 +28,6 @@ var RecordStates = map[string][]string{
 	RecordQueries:      {"", "All", "out", "Still out", "failed", "Failed", "done", "Completed", "unclear", "Unclear"},
 	RecordConsolidated: {"", "All", "done", "Data", "empty", "No data", "failed", "Failed", "unclear", "Unclear"},
 	RecordDocuments:    {"", "All", "out", "Pages missing", "failed", "Failed", "done", "Complete", "unclear", "Unclear"},
-}
-
-func (f RecordsFilter) states() []Choice {
-	return Choices(RecordsPath, f.Query(), "state", f.State, RecordStates[f.View]...)
-}
-
-// RecordSources are the places a network query asks, with their words.
-var RecordSources = []string{"", "All sources", "hie", "HIE", "pharmacy", "Pharmacy", "lab", "Lab"}
-
-func (f RecordsFilter) sources() []Choice {
-	return Choices(RecordsPath, f.Query(), "source", f.Source, RecordSources...)
-}
-
-func (f RecordsFilter) narrowed() bool { return f.State != "" || f.Source != "" || f.Text != "" }
-
-// everything is the same list without a filter.
-func (f RecordsFilter) everything() string {
-	return address(RecordsPath, RecordsFilter{View: f.View}.Query())
-}
-
-func (f RecordsFilter) older(before int64) string {
-	return address(RecordsPath, with(f.Query(), "before", decimal(before)))
 }
 
 // Mark is a state by word and shape.
@@ -188,21 +144,6 @@ func (r PullRow) shownPatient() string {
 		return "Patient not named"
 	}
 	return r.Patient.shownName()
-}
-
-// Records is the content of the records page.
-type Records struct {
-	Frame
-	Filter     RecordsFilter
-	Rows       []PullRow
-	Older      bool
-	Back       Back
-	ToTop      bool
-	WebhookURL string
-}
-
-func pullDayStarts(rows []PullRow, i int) bool {
-	return i == 0 || rows[i].Received.DayKey() != rows[i-1].Received.DayKey()
 }
 
 // DocumentRow is one document of a bulk download.

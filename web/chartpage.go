@@ -57,7 +57,11 @@ func (s *Server) clinical(ctx context.Context, v db.Snapshot, id string, p *view
 	if len(pulls) > mostPulls {
 		pulls, p.MorePulls = pulls[:mostPulls], true
 	}
-	p.Pulls, err = s.pullRows(ctx, v, pulls)
+	rows, err := withFiles(ctx, v, pulls)
+	words := s.wording()
+	for _, r := range rows {
+		p.Pulls = append(p.Pulls, words.pullRow(r))
+	}
 	return err
 }
 

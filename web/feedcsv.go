@@ -1,32 +1,11 @@
 package web
 
 import (
-	"context"
 	"strings"
 
-	"github.com/gofiber/fiber/v2"
-
 	"carebell/db"
-	"carebell/views"
 	"carebell/web/care"
 )
-
-func (s *Server) exportFeed(c *fiber.Ctx, f views.FeedFilter) error {
-	filter, words := notificationFilter(f), s.wording()
-	filter.Limit, filter.Reach = exportPage, exportReach
-	return s.export(c, "notifications", feedHead(words.ZoneName()), func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, rest, err := v.NotificationPage(ctx, filter)
-		if err == nil {
-			err = goOn(&filter.Before, len(list), rest)
-		}
-		rows := make([][]string, len(list))
-		for i, n := range list {
-			rows[i] = words.line(n)
-			filter.Before = n.ID
-		}
-		return rows, err
-	})
-}
 
 // feedHead is the head of an export of notifications. New columns come at the end, so that what reads the others goes on.
 // What happened on a day that was sent without a time stands there as that day, whatever the zone.

@@ -19,89 +19,52 @@ const identityPath = "/identity"
 // mostProofings is how many proofings of one person a page shows.
 const mostProofings = 50
 
-// identities lists the finished identity proofings.
-func (s *Server) identities(c *fiber.Ctx) error {
-	f, err := identityFilter(c)
-	if err != nil {
-		return err
-	}
-	before, err := number(c.Query("before"))
-	if err != nil {
-		return err
-	}
-	if wantsCSV(c) {
-		return s.exportIdentities(c, f)
-	}
-	if f.Text != "" {
-		if err := s.audit(c, db.ActionSearch, "", "identity"); err != nil {
-			return err
+// identityList is the finished identity proofings.
+var identityList = &list[db.ProofingFilter, db.Proofing]{
+	ListWords: views.IdentityWords,
+	ways: []views.Way{
+		{Param: "who", Label: "Who", Word: "choice", Pairs: []string{"", "All", "again", "More than once", "nobody", "Without a patient"}},
+		{Param: "q", Search: true, Hint: "Patient, proofed id, session"},
+	},
+	concerns: func(c db.Change) bool { return c.Topic == db.TopicIdentities },
+	filter: func(_ context.Context, _ db.Snapshot, a *asked) (db.ProofingFilter, error) {
+		return db.ProofingFilter{Text: a.Get("q"), Again: a.Get("who") == "again", Nobody: a.Get("who") == "nobody"}, nil
+	},
+	read: db.Snapshot.ProofingPage,
+	id:   func(p db.Proofing) int64 { return p.ID },
+	line: func(a *asked, p db.Proofing, fitsNot bool) views.Line {
+		r := a.words.proofing(p)
+		r.FitsNot = fitsNot
+		return views.Line{Key: r.ID, At: r.Received, Item: views.IdentityRow(r)}
+	},
+	empty: func(_ context.Context, _ db.Snapshot, a *asked) (templ.Component, error) {
+		return views.IdentityEmpty(a.webhook), nil
+	},
+	columns: func(a *asked) (string, []string) {
+		zone := " (" + a.words.ZoneName() + ")"
+		return "identity", []string{"Patient", "Birth date", "Your id", "Metriport id", "Proofed identity id", "Session", "Sent" + zone, "Received" + zone, "Proofings of this person", "Request id", "Message id", "Metadata", "Other fields"}
+	},
+	cells: func(a *asked, p db.Proofing) []string {
+		r := a.words.proofing(p)
+		return []string{
+			p.Patient.Name, p.Patient.BirthDate, p.Patient.ExternalID, p.PatientID, p.ProofedID, p.SessionID, r.Sent.Sortable(), r.Received.Sortable(),
+			strconv.Itoa(p.Times), p.RequestID, p.MessageID, inOneLine(r.Data), inOneLine(r.Fields),
 		}
-	}
-	var p views.Identities
-	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
-		l, err := s.status(c.UserContext(), v)
-		if err != nil {
-			return err
-		}
-		l.URL = liveURL("identity", l.Seq, f.Query())
-		p, err = s.identityRows(c.UserContext(), v, f, before)
-		p.Frame = s.frame(c, "Identity", identityPath, l)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return render(c, views.IdentitiesPage(p))
+	},
 }
 
-func identityFilter(c *fiber.Ctx) (views.IdentityFilter, error) {
-	f := views.IdentityFilter{Who: c.Query("who"), Text: strings.TrimSpace(c.Query("q"))}
-	switch f.Who {
-	case "", "again", "nobody":
-	default:
-		return f, fiber.NewError(fiber.StatusNotFound, "There is no such choice. Choose one above the list.")
-	}
-	if len(f.Text) > maxSearch {
-		return f, fiber.NewError(fiber.StatusNotFound, "That is too long to search for.")
-	}
-	return f, nil
-}
-
-func proofingFilter(f views.IdentityFilter) db.ProofingFilter {
-	return db.ProofingFilter{Text: f.Text, Again: f.Who == "again", Nobody: f.Who == "nobody"}
-}
-
-// identityRows reads one page of the list. The frame is the caller's.
-func (s *Server) identityRows(ctx context.Context, v db.Snapshot, f views.IdentityFilter, before int64) (views.Identities, error) {
-	p := views.Identities{Filter: f, WebhookURL: s.webhookURL(), ToTop: before == 0}
-	filter := proofingFilter(f)
-	filter.Before, filter.Limit = before, pageRows+1
-	filter.Reach = db.Reach
-	list, rest, err := v.ProofingPage(ctx, filter)
-	if err != nil {
-		return p, err
-	}
-	if len(list) > pageRows {
-		list, p.Older = list[:pageRows], true
-	}
-	p.Back = s.back(rest)
-	p.Rows = s.proofings(list)
-	return p, nil
-}
-
-func (s *Server) proofings(list []db.Proofing) []views.Proofing {
+func (w wording) proofings(list []db.Proofing) []views.Proofing {
 	out := make([]views.Proofing, len(list))
 	for i, p := range list {
-		out[i] = s.proofing(p)
+		out[i] = w.proofing(p)
 	}
 	return out
 }
 
-func (s *Server) proofing(p db.Proofing) views.Proofing {
-	clock := s.clock()
+func (w wording) proofing(p db.Proofing) views.Proofing {
 	return views.Proofing{
 		ID: p.ID, Patient: patientView(p.Patient), ProofedID: p.ProofedID, SessionID: p.SessionID, RequestID: p.RequestID, MessageID: p.MessageID,
-		Sent: clock.At(p.SentAt), Received: clock.At(p.ReceivedAt), Times: p.Times, Data: shownFields(p.Data), Fields: shownFields(p.Fields),
+		Sent: w.At(p.SentAt), Received: w.At(p.ReceivedAt), Times: p.Times, Data: shownFields(p.Data), Fields: shownFields(p.Fields),
 	}
 }
 
@@ -114,29 +77,6 @@ func shownFields(list []db.Field) []views.Field {
 		out[i] = views.Field{Name: name, Text: text, Cut: f.Cut}
 	}
 	return out
-}
-
-func (s *Server) exportIdentities(c *fiber.Ctx, f views.IdentityFilter) error {
-	filter := proofingFilter(f)
-	filter.Limit, filter.Reach = exportPage, exportReach
-	zone := " (" + s.clock().ZoneName() + ")"
-	head := []string{"Patient", "Birth date", "Your id", "Metriport id", "Proofed identity id", "Session", "Sent" + zone, "Received" + zone, "Proofings of this person", "Request id", "Message id", "Metadata", "Other fields"}
-	return s.export(c, "identity", head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, rest, err := v.ProofingPage(ctx, filter)
-		if err == nil {
-			err = goOn(&filter.Before, len(list), rest)
-		}
-		rows := make([][]string, len(list))
-		for i, p := range list {
-			r := s.proofing(p)
-			rows[i] = []string{
-				p.Patient.Name, p.Patient.BirthDate, p.Patient.ExternalID, p.PatientID, p.ProofedID, p.SessionID, r.Sent.Sortable(), r.Received.Sortable(),
-				strconv.Itoa(p.Times), p.RequestID, p.MessageID, inOneLine(r.Data), inOneLine(r.Fields),
-			}
-			filter.Before = p.ID
-		}
-		return rows, err
-	})
 }
 
 func inOneLine(list []views.Field) string {
@@ -161,7 +101,7 @@ func (s *Server) identity(c *fiber.Ctx) error {
 		}
 		l.URL = liveURL("proofing", l.Seq, url.Values{"id": {strconv.FormatInt(id, 10)}})
 		p, err = s.identityDetail(c.UserContext(), v, id)
-		p.Frame = s.frame(c, "Identity proof", identityPath, l)
+		p.Frame = s.frame(c, l)
 		return err
 	})
 	if err != nil {
@@ -182,54 +122,11 @@ func (s *Server) identityDetail(ctx context.Context, v db.Snapshot, id int64) (p
 	if len(list) == 0 {
 		return p, fiber.NewError(fiber.StatusNotFound, "There is no such identity proof.")
 	}
-	p.Proofing = s.proofing(list[0])
+	words := s.wording()
+	p.Proofing = words.proofing(list[0])
 	history, err := v.ProofingHistory(ctx, id, mostProofings)
-	p.History = s.proofings(history)
+	p.History = words.proofings(history)
 	return p, err
-}
-
-// identitiesScreen is the list as an open page.
-func (s *Server) identitiesScreen(f views.IdentityFilter) live.Screen {
-	key := "identity?" + f.Query().Encode()
-	return s.screenOf(key, func(c db.Change) bool { return c.Topic == db.TopicIdentities },
-		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
-			p := views.Identities{Filter: f}
-			var err error
-			if u.TooMany {
-				p, err = s.identityRows(ctx, v, f, 0)
-			} else if len(u.Rows) > 0 {
-				p.Rows, err = inCommon(u.moment, rowsAfter{key, u.since}, func() ([]views.Proofing, error) { return s.changedProofings(ctx, v, f, u.Rows) })
-			}
-			p.Live = u.Live
-			return views.IdentitiesUpdate(p, u.TooMany), err
-		})
-}
-
-// changedProofings reads the rows behind changes and marks those that do not fit the filter.
-func (s *Server) changedProofings(ctx context.Context, v db.Snapshot, f views.IdentityFilter, changes []db.Change) ([]views.Proofing, error) {
-	ids := make([]int64, len(changes))
-	for i, c := range changes {
-		ids[i] = c.Item
-	}
-	all, err := v.Proofings(ctx, db.ProofingFilter{IDs: ids, Limit: len(ids)})
-	if err != nil {
-		return nil, err
-	}
-	filter := proofingFilter(f)
-	filter.IDs, filter.Limit = ids, len(ids)
-	fitting, err := v.Proofings(ctx, filter)
-	if err != nil {
-		return nil, err
-	}
-	fits := map[int64]bool{}
-	for _, p := range fitting {
-		fits[p.ID] = true
-	}
-	rows := s.proofings(all)
-	for i := range rows {
-		rows[i].FitsNot = !fits[rows[i].ID]
-	}
-	return rows, nil
 }
 
 // identityScreen is the page of one proofing as an open page: it is drawn anew when one of the same person comes.
@@ -244,4 +141,14 @@ func (s *Server) identityScreen(id int64) live.Screen {
 			p.Live = u.Live
 			return views.IdentityUpdate(p, u.any()), err
 		})
+}
+
+// openIdentity opens the socket of one proofing.
+func (s *Server) openIdentity(c *fiber.Ctx) (live.Screen, error) {
+	id, err := number(c.Query("id"))
+	if err != nil {
+		return live.Screen{}, err
+	}
+	_, err = look(c.UserContext(), s.db, func(v db.Snapshot) (views.IdentityDetail, error) { return s.identityDetail(c.UserContext(), v, id) })
+	return s.identityScreen(id), err
 }

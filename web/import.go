@@ -57,7 +57,7 @@ func (s *Server) importPage(c *fiber.Ctx) error {
 		if p, err = s.importDetail(c.UserContext(), v, job, filter); err != nil {
 			return err
 		}
-		p.Frame = s.frame(c, "Import", "/imports", l)
+		p.Frame = s.frame(c, l)
 		p.Window, err = s.rowWindow(c.UserContext(), v, job, filter, int(from), views.WindowRows)
 		return err
 	})
@@ -110,7 +110,7 @@ func importRows(f views.RowFilter) db.ImportRowFilter {
 
 // importDetail reads everything about a job but its rows. The frame is the caller's.
 func (s *Server) importDetail(ctx context.Context, v db.Snapshot, job db.Import, f views.RowFilter) (p views.ImportDetail, err error) {
-	p = views.ImportDetail{ImportJob: s.importJob(job), Filter: f, Notes: job.File.Note, Removed: job.Result.State == db.FetchRemoved}
+	p = views.ImportDetail{ImportJob: s.wording().importJob(job), Filter: f, Notes: job.File.Note, Removed: job.Result.State == db.FetchRemoved}
 	if job.File.State == db.ImportUnread {
 		p.Notes = "" // it is what the result says
 	}
@@ -332,7 +332,7 @@ func (s *Server) importRow(c *fiber.Ctx) error {
 		}
 		known, err := knownPatients(c.UserContext(), v, job.File, []db.ImportRow{row})
 		p = rowDetail(job, row)
-		p.Frame = s.frame(c, "Row", "/imports", l)
+		p.Frame = s.frame(c, l)
 		if id := cellOf(row, job.File.ID); known[id] {
 			p.Patient = id
 		}
@@ -415,3 +415,13 @@ func (s *Server) importScreen(no int64, id string, f views.RowFilter) live.Scree
 }
 
 func decimal(n int) string { return strconv.Itoa(n) }
+
+// openImport opens the socket of a job's page.
+func (s *Server) openImport(c *fiber.Ctx) (live.Screen, error) {
+	f, err := rowFilter(c)
+	if err != nil {
+		return live.Screen{}, err
+	}
+	job, err := look(c.UserContext(), s.db, func(v db.Snapshot) (db.Import, error) { return v.Import(c.UserContext(), c.Query("id")) })
+	return s.importScreen(job.No, job.ID, f), err
+}

@@ -3,135 +3,54 @@ package web
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/a-h/templ"
-	"github.com/gofiber/fiber/v2"
 
 	"carebell/db"
 	"carebell/views"
-	"carebell/web/live"
 )
 
-// importList is the list of bulk creation jobs.
-func (s *Server) importList(c *fiber.Ctx) error {
-	filter, err := importFilter(c)
-	if err != nil {
-		return err
-	}
-	before, err := number(c.Query("before"))
-	if err != nil {
-		return err
-	}
-	if wantsCSV(c) {
-		return s.exportImports(c, filter)
-	}
-	var p views.Imports
-	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
-		l, err := s.status(c.UserContext(), v)
-		if err != nil {
-			return err
+// importList is the bulk creation jobs.
+var importList = &list[db.ImportFilter, db.Import]{
+	ListWords: views.ImportWords,
+	ways: []views.Way{
+		{Param: "state", Label: "State", Word: "state", Pairs: []string{
+			"", "All", "waiting", "Waiting", "processing", "Processing", "stuck", "Stuck", "completed", "Completed", "failed", "Failed", "expired", "Expired", "other", "Other",
+		}},
+		{Param: "q", Search: true, Hint: "Request id"},
+	},
+	concerns: func(c db.Change) bool { return c.Topic == db.TopicImports },
+	filter: func(_ context.Context, _ db.Snapshot, a *asked) (db.ImportFilter, error) {
+		return db.ImportFilter{State: a.Get("state"), Text: a.Get("q"), Now: a.words.Now}, nil
+	},
+	read: db.Snapshot.ImportPage,
+	id:   func(i db.Import) int64 { return i.No },
+	line: func(a *asked, i db.Import, fitsNot bool) views.Line {
+		j := a.words.importJob(i)
+		j.FitsNot = fitsNot
+		return views.Line{Key: j.No, At: j.Came, Item: views.ImportRow(j)}
+	},
+	empty: func(context.Context, db.Snapshot, *asked) (templ.Component, error) { return views.ImportsEmpty(), nil },
+	columns: func(a *asked) (string, []string) {
+		zone := " (" + a.words.ZoneName() + ")"
+		return "imports", []string{"Request id", "State", "Stuck", "Started" + zone, "Ended" + zone, "Minutes", "Rows", "Succeeded", "Failed", "Unknown", "Reason", "Result"}
+	},
+	cells: func(a *asked, i db.Import) []string {
+		j := a.words.importJob(i)
+		counts := make([]string, 4)
+		if j.Counted {
+			counts = []string{decimal(j.Rows), decimal(j.Done), decimal(j.Failed), decimal(j.Unknown)}
 		}
-		l.URL = liveURL("imports", l.Seq, filter.Query())
-		p, err = s.importJobs(c.UserContext(), v, filter, before)
-		p.Frame = s.frame(c, "Imports", "/imports", l)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if c.Get("HX-Request") != "" && before > 0 {
-		return render(c, views.ImportList(p))
-	}
-	return render(c, views.ImportsPage(p))
-}
-
-// importFilter reads the list's filter from the URL.
-func importFilter(c *fiber.Ctx) (views.ImportFilter, error) {
-	f := views.ImportFilter{State: c.Query("state"), Text: strings.TrimSpace(c.Query("q"))}
-	known := false
-	for i := 0; i < len(views.ImportStates); i += 2 {
-		known = known || views.ImportStates[i] == f.State
-	}
-	if !known {
-		return f, fiber.NewError(fiber.StatusNotFound, "There is no such state. Choose one above the list.")
-	}
-	if len(f.Text) > maxSearch {
-		return f, fiber.NewError(fiber.StatusNotFound, "That is too long to search for.")
-	}
-	return f, nil
-}
-
-func (s *Server) jobFilter(f views.ImportFilter) db.ImportFilter {
-	return db.ImportFilter{State: f.State, Text: f.Text, Now: s.cfg.Now()}
-}
-
-// importJobs reads one page of the list. The frame is the caller's.
-func (s *Server) importJobs(ctx context.Context, v db.Snapshot, f views.ImportFilter, before int64) (views.Imports, error) {
-	filter := s.jobFilter(f)
-	filter.Before, filter.Limit = before, pageRows+1
-	filter.Reach = db.Reach
-	list, rest, err := v.ImportPage(ctx, filter)
-	p := views.Imports{Filter: f, ToTop: before == 0}
-	if len(list) > pageRows {
-		list, p.Older = list[:pageRows], true
-	}
-	p.Back = s.back(rest)
-	for _, i := range list {
-		p.Jobs = append(p.Jobs, s.importJob(i))
-	}
-	return p, err
-}
-
-// importsScreen is the list as an open page.
-func (s *Server) importsScreen(f views.ImportFilter) live.Screen {
-	key := "imports?" + f.Query().Encode()
-	return s.screenOf(key, func(c db.Change) bool { return c.Topic == db.TopicImports },
-		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
-			var p views.Imports
-			var err error
-			if u.TooMany {
-				p, err = s.importJobs(ctx, v, f, 0)
-			} else {
-				p.Jobs, err = inCommon(u.moment, rowsAfter{key, u.since}, func() ([]views.ImportJob, error) { return s.changedJobs(ctx, v, f, u.Rows) })
-			}
-			p.Live = u.Live
-			return views.ImportsUpdate(p, u.TooMany), err
-		})
-}
-
-// changedJobs reads the jobs behind changes. Those that do not fit the filter are marked.
-func (s *Server) changedJobs(ctx context.Context, v db.Snapshot, f views.ImportFilter, rows []db.Change) ([]views.ImportJob, error) {
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	var nos []int64
-	for _, c := range rows {
-		nos = append(nos, c.Item)
-	}
-	all, err := v.Imports(ctx, db.ImportFilter{Nos: nos, Limit: len(nos)})
-	if err != nil {
-		return nil, err
-	}
-	filter := s.jobFilter(f)
-	filter.Nos, filter.Limit = nos, len(nos)
-	fitting, err := v.Imports(ctx, filter)
-	var jobs []views.ImportJob
-	for _, i := range all {
-		j := s.importJob(i)
-		j.FitsNot = !slices.ContainsFunc(fitting, func(f db.Import) bool { return f.No == i.No })
-		jobs = append(jobs, j)
-	}
-	return jobs, err
+		return slices.Concat([]string{j.ID, i.State, j.Silence, j.Started.Sortable(), j.Ended.Sortable(), minutes(i)}, counts, []string{j.Reason, j.Result})
+	},
 }
 
 // importJob puts a job into the words people read.
-func (s *Server) importJob(i db.Import) views.ImportJob {
-	clock := s.clock()
+func (w wording) importJob(i db.Import) views.ImportJob {
 	j := views.ImportJob{
 		No: i.No, ID: i.ID, State: views.ImportState(i.State), Running: i.State == db.ImportWaiting || i.State == db.ImportProcessing,
-		Started: clock.At(i.StartedAt), Ended: clock.At(i.EndedAt), Came: clock.At(i.CameAt), Reason: i.Reason,
+		Started: w.At(i.StartedAt), Ended: w.At(i.EndedAt), Came: w.At(i.CameAt), Reason: i.Reason,
 		Rows: i.File.Rows, Failed: i.File.Counts[db.RowFailed], Unknown: i.File.Counts[db.RowUnknown], Done: i.File.Counts[db.RowSucceeded],
 		Counted: i.File.State != "" && len(i.File.Head) > 0,
 	}
@@ -142,15 +61,15 @@ func (s *Server) importJob(i db.Import) views.ImportJob {
 	case db.ImportMessageID:
 		j.IDNote = "no request id was sent; this is the message’s own id"
 	}
-	if i.Stuck(clock.Now) {
-		j.Silence = views.Long(clock.Now.Sub(i.HeardAt))
+	if i.Stuck(w.Now) {
+		j.Silence = views.Long(w.Now.Sub(i.HeardAt))
 	}
-	j.Result, j.Bad = s.resultState(i)
+	j.Result, j.Bad = w.resultState(i)
 	return j
 }
 
 // resultState says how a job's result stands, unless all of its rows are there.
-func (s *Server) resultState(i db.Import) (text string, bad bool) {
+func (w wording) resultState(i db.Import) (text string, bad bool) {
 	switch {
 	case i.Result.ID == 0 && i.State == db.ImportCompleted:
 		return "The job has completed, and no link to a result was sent.", true
@@ -160,7 +79,7 @@ func (s *Server) resultState(i db.Import) (text string, bad bool) {
 		return "The result file and its rows were removed after the time they had to be kept.", false
 	case i.Result.State != db.FetchStored:
 		bad = i.Result.State == db.FetchExpired || i.Result.State == db.FetchRefused || i.Result.State == db.FetchFailed
-		return "Result file " + s.fetchState(i.Result) + ".", bad
+		return "Result file " + w.fetch(i.Result) + ".", bad
 	case i.File.State == db.ImportUnread:
 		return i.File.Note, true
 	case i.File.State == "":
@@ -185,26 +104,6 @@ func expectedRows(i db.Import) int {
 		unit *= 10
 	}
 	return max((n+unit/2)/unit*unit, i.File.Rows)
-}
-
-func (s *Server) exportImports(c *fiber.Ctx, f views.ImportFilter) error {
-	filter := s.jobFilter(f)
-	filter.Limit = exportPage
-	zone := " (" + s.clock().ZoneName() + ")"
-	head := []string{"Request id", "State", "Stuck", "Started" + zone, "Ended" + zone, "Minutes", "Rows", "Succeeded", "Failed", "Unknown", "Reason", "Result"}
-	return s.export(c, "imports", head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, err := v.Imports(ctx, filter)
-		rows := make([][]string, len(list))
-		for n, i := range list {
-			j := s.importJob(i)
-			rows[n] = []string{j.ID, i.State, j.Silence, j.Started.Sortable(), j.Ended.Sortable(), minutes(i), "", "", "", "", j.Reason, j.Result}
-			if j.Counted {
-				rows[n][6], rows[n][7], rows[n][8], rows[n][9] = decimal(j.Rows), decimal(j.Done), decimal(j.Failed), decimal(j.Unknown)
-			}
-			filter.Before = i.No
-		}
-		return rows, err
-	})
 }
 
 // minutes is how long a job took; "" where that is not known.

@@ -13,7 +13,6 @@ import (
 
 	"carebell/db"
 	"carebell/views"
-	"carebell/web/live"
 )
 
 const inboxPath = "/admin/inbox"
@@ -24,145 +23,125 @@ const mostCounted = 1000
 // mostReprocesses is how many of the latest wishes to process again are shown.
 const mostReprocesses = 3
 
-// inboxPage is the list of every webhook that came.
-func (s *Server) inboxPage(c *fiber.Ctx) error {
-	f, err := s.inboxFilter(c)
-	if err != nil {
-		return err
-	}
-	before, err := number(c.Query("before"))
-	if err != nil {
-		return err
-	}
-	if wantsCSV(c) {
-		return s.exportInbox(c, f)
-	}
-	action := db.ActionView
-	if f.Text != "" || f.Patient != "" {
-		action = db.ActionSearch
-	}
-	if err := s.audit(c, action, f.Patient, "inbox"); err != nil {
-		return err
-	}
-	var p views.Inbox
-	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
-		l, err := s.status(c.UserContext(), v)
-		if err != nil {
-			return err
-		}
-		l.URL = liveURL("inbox", l.Seq, f.Query())
-		types, err := v.InboxTypes(c.UserContext())
-		if err != nil {
-			return err
-		}
-		if p, err = s.inboxRows(c.UserContext(), v, f, types, before); err != nil {
-			return err
-		}
-		p.Types = types
-		if err := s.inboxState(c.UserContext(), v, &p); err != nil {
-			return err
-		}
-		p.Frame = s.frame(c, "Webhooks", inboxPath, l)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return render(c, views.InboxPage(p))
-}
-
-// inboxFilter reads the filter from the URL. Words that are not known get a clear answer.
-func (s *Server) inboxFilter(c *fiber.Ctx) (views.InboxFilter, error) {
-	f := views.InboxFilter{
-		Type: c.Query("type"), Status: c.Query("status"), From: c.Query("from"), To: c.Query("to"),
-		Patient: strings.TrimSpace(c.Query("patient")), Request: strings.TrimSpace(c.Query("request")), Text: strings.TrimSpace(c.Query("q")),
-	}
-	if f.Status != "" && !slices.Contains(db.Statuses, db.Status(f.Status)) {
-		return f, fiber.NewError(fiber.StatusNotFound, "There is no such status. Choose one above the list.")
-	}
-	for _, day := range []string{f.From, f.To} {
-		if _, err := s.day(day); err != nil {
-			return f, fiber.NewError(fiber.StatusNotFound, "That is not a date. Write it as year-month-day, such as 2026-11-23.")
-		}
-	}
-	if max(len(f.Text), len(f.Type), len(f.Patient), len(f.Request)) > maxInboxWord {
-		return f, fiber.NewError(fiber.StatusNotFound, "That is too long to search for.")
-	}
-	return f, nil
-}
-
 // maxInboxWord is the longest id that can be searched for, in bytes; message ids may be as long.
 const maxInboxWord = 512
 
-// day is the beginning of a day in the practice's zone; the zero Time for "".
-func (s *Server) day(text string) (time.Time, error) {
+// inboxList is every webhook that came.
+var inboxList = &list[db.InboxSearch, db.InboxRow]{
+	ListWords: views.InboxWords,
+	ways: []views.Way{
+		{Param: "status", Label: "Status", Word: "status", Pairs: []string{
+			"", "All", "processed", "Processed", "received", "Waiting", "unrecognized", "Unrecognized", "malformed", "Malformed", "failed", "Failed",
+		}},
+		{Param: "type", Most: maxInboxWord},
+		{Param: "from"},
+		{Param: "to"},
+		{Param: "patient", Search: true, Patient: true, Most: maxInboxWord},
+		{Param: "request", Search: true, Most: maxInboxWord},
+		{Param: "q", Search: true, Most: maxInboxWord, Hint: "Message or request id, type, patient"},
+	},
+	noted: true,
+	check: func(_ context.Context, s *Server, f views.Filter) error {
+		for _, param := range []string{"from", "to"} {
+			if _, err := day(f.Get(param), s.cfg.Zone); err != nil {
+				return fiber.NewError(fiber.StatusNotFound, "That is not a date. Write it as year-month-day, such as 2026-11-23.")
+			}
+		}
+		return nil
+	},
+	concerns: func(c db.Change) bool { return c.Topic == db.TopicInbox },
+	filter:   inboxSearch,
+	read:     db.Snapshot.InboxPage,
+	id:       func(r db.InboxRow) int64 { return r.Seq },
+	line: func(a *asked, r db.InboxRow, fitsNot bool) views.Line {
+		row := a.words.inboxRow(r)
+		row.FitsNot = fitsNot
+		return views.Line{Key: row.Seq, At: row.Received, Item: views.InboxLine(row)}
+	},
+	empty: func(_ context.Context, _ db.Snapshot, a *asked) (templ.Component, error) {
+		return views.InboxEmpty(a.webhook), nil
+	},
+	above: inboxState,
+	beside: func(ctx context.Context, v db.Snapshot, a *asked, p *views.List) error {
+		types, err := inboxTypes(ctx, v, a)
+		p.Beside = views.InboxFolds(a.Filter, types, len(p.Lines) > 0)
+		return err
+	},
+	columns: func(a *asked) (string, []string) {
+		zone := " (" + a.words.ZoneName() + ")"
+		return "inbox", []string{"Number", "Type", "Status", "Error", "Message id", "Request id", "Patient", "Your id", "Metriport id", "Patients", "Sent" + zone, "Received" + zone, "Delay (seconds)", "Deliveries", "Bytes", "Key"}
+	},
+	cells: func(a *asked, r db.InboxRow) []string {
+		delay := ""
+		if !r.SentAt.IsZero() {
+			delay = strconv.FormatFloat(r.ReceivedAt.Sub(r.SentAt).Seconds(), 'f', 3, 64)
+		}
+		return []string{
+			strconv.FormatInt(r.Seq, 10), r.Type, string(r.Status), r.Error, r.MessageID, r.RequestID, r.Patient.Name, r.Patient.ExternalID, r.Patient.ID,
+			strconv.Itoa(r.Patients), a.words.At(r.SentAt).Sortable(), a.words.At(r.ReceivedAt).Sortable(), delay, strconv.Itoa(r.Deliveries), strconv.FormatInt(r.Size, 10), r.KeyID,
+		}
+	},
+}
+
+// day is the beginning of a day in a zone; the zero Time for "".
+func day(text string, zone *time.Location) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	return time.ParseInLocation(time.DateOnly, text, s.cfg.Zone)
+	return time.ParseInLocation(time.DateOnly, text, zone)
 }
 
-// inboxSearch is the filter as the database takes it. types are those that came.
-func (s *Server) inboxSearch(f views.InboxFilter, types []string) db.InboxSearch {
-	search := db.InboxSearch{Type: f.Type, Status: db.Status(f.Status), PatientID: f.Patient, RequestID: f.Request, Text: f.Text}
-	search.From, _ = s.day(f.From) // checked with the filter
-	if search.To, _ = s.day(f.To); !search.To.IsZero() {
+type inboxTypesKey struct{}
+
+// inboxTypes are the types that came, which are the same for everybody.
+func inboxTypes(ctx context.Context, v db.Snapshot, a *asked) ([]string, error) {
+	return inCommon(a.moment, inboxTypesKey{}, func() ([]string, error) { return v.InboxTypes(ctx) })
+}
+
+// inboxSearch is the filter as the database takes it.
+func inboxSearch(ctx context.Context, v db.Snapshot, a *asked) (db.InboxSearch, error) {
+	search := db.InboxSearch{Type: a.Get("type"), Status: db.Status(a.Get("status")), PatientID: a.Get("patient"), RequestID: a.Get("request"), Text: a.Get("q")}
+	search.From, _ = day(a.Get("from"), a.words.Zone) // checked with the filter
+	if search.To, _ = day(a.Get("to"), a.words.Zone); !search.To.IsZero() {
 		search.To = search.To.AddDate(0, 0, 1)
 	}
-	if f.Text != "" {
-		for _, t := range types {
-			if strings.Contains(t, strings.ToLower(f.Text)) {
-				search.TextTypes = append(search.TextTypes, t)
-			}
+	if search.Text == "" {
+		return search, nil
+	}
+	types, err := inboxTypes(ctx, v, a)
+	for _, t := range types {
+		if strings.Contains(t, strings.ToLower(search.Text)) {
+			search.TextTypes = append(search.TextTypes, t)
 		}
 	}
-	return search
+	return search, err
 }
 
-// inboxRows reads one page of the list. The frame is the caller's.
-func (s *Server) inboxRows(ctx context.Context, v db.Snapshot, f views.InboxFilter, types []string, before int64) (views.Inbox, error) {
-	p := views.Inbox{Filter: f, WebhookURL: s.webhookURL(), ToTop: before == 0}
-	search := s.inboxSearch(f, types)
-	search.Before, search.Limit = before, pageRows+1
-	search.Reach = db.Reach
-	list, rest, err := v.InboxPage(ctx, search)
-	if err != nil {
-		return p, err
-	}
-	if len(list) > pageRows {
-		list, p.Older = list[:pageRows], true
-	}
-	p.Back = s.back(rest)
-	for _, r := range list {
-		p.Rows = append(p.Rows, s.inboxRow(r))
-	}
-	return p, nil
-}
-
-// inboxState reads what stands above the list: what somebody should look at, and what is being processed again.
-func (s *Server) inboxState(ctx context.Context, v db.Snapshot, p *views.Inbox) error {
+// inboxState is what stands above the list: what somebody should look at, and what is being processed again.
+func inboxState(ctx context.Context, v db.Snapshot, a *asked) (templ.Component, error) {
 	counts, err := v.InboxCounts(ctx, mostCounted)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var tallies []views.Tally
 	for _, status := range []db.Status{db.StatusFailed, db.StatusMalformed, db.StatusUnrecognized, db.StatusReceived} {
 		n := strconv.Itoa(counts[status])
 		if counts[status] >= mostCounted {
 			n = strconv.Itoa(mostCounted-1) + "+"
 		}
-		p.Tallies = append(p.Tallies, views.Tally{Status: string(status), N: n, None: counts[status] == 0})
+		tallies = append(tallies, views.Tally{Status: string(status), N: n, None: counts[status] == 0})
 	}
-	jobs, err := v.Reprocesses(ctx, mostReprocesses)
-	for _, j := range jobs {
-		p.Jobs = append(p.Jobs, s.job(j))
+	list, err := v.Reprocesses(ctx, mostReprocesses)
+	jobs := make([]views.Job, len(list))
+	for i, j := range list {
+		jobs[i] = a.words.job(j)
 	}
-	return err
+	return views.InboxState(tallies, jobs), err
 }
 
-func (s *Server) job(j db.Reprocess) views.Job {
-	clock := s.clock()
+func (w wording) job(j db.Reprocess) views.Job {
 	return views.Job{
-		ID: j.ID, Kind: kindWords(j.Type, j.Status), By: j.AskedBy, Asked: clock.At(j.AskedAt), Ended: clock.At(j.EndedAt),
+		ID: j.ID, Kind: kindWords(j.Type, j.Status), By: j.AskedBy, Asked: w.At(j.AskedAt), Ended: w.At(j.EndedAt),
 		Done: j.Done, Total: max(j.Total, j.Done), Processed: j.Processed,
 	}
 }
@@ -179,124 +158,12 @@ func kindWords(kind string, status db.Status) string {
 	return words
 }
 
-func (s *Server) inboxRow(r db.InboxRow) views.InboxRow {
-	clock := s.clock()
+func (w wording) inboxRow(r db.InboxRow) views.InboxRow {
 	return views.InboxRow{
 		Seq: r.Seq, Type: visible(r.Type), Status: string(r.Status), Error: r.Error, MessageID: visible(r.MessageID), Shared: r.Shared, RequestID: visible(r.RequestID),
 		Patient: patientView(r.Patient), Patients: r.Patients,
-		Sent: clock.At(r.SentAt), Received: clock.At(r.ReceivedAt), Deliveries: r.Deliveries, Size: views.Bytes(r.Size),
+		Sent: w.At(r.SentAt), Received: w.At(r.ReceivedAt), Deliveries: r.Deliveries, Size: views.Bytes(r.Size),
 	}
-}
-
-func (s *Server) exportInbox(c *fiber.Ctx, f views.InboxFilter) error {
-	zone := " (" + s.clock().ZoneName() + ")"
-	head := []string{"Number", "Type", "Status", "Error", "Message id", "Request id", "Patient", "Your id", "Metriport id", "Patients", "Sent" + zone, "Received" + zone, "Delay (seconds)", "Deliveries", "Bytes", "Key"}
-	var types []string
-	err := s.db.Read(c.UserContext(), func(v db.Snapshot) (err error) {
-		types, err = v.InboxTypes(c.UserContext())
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	search := s.inboxSearch(f, types)
-	search.Limit, search.Reach = exportPage, exportReach
-	return s.export(c, "inbox", head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, rest, err := v.InboxPage(ctx, search)
-		if err == nil {
-			err = goOn(&search.Before, len(list), rest)
-		}
-		rows := make([][]string, len(list))
-		for i, r := range list {
-			clock := s.clock()
-			delay := ""
-			if !r.SentAt.IsZero() {
-				delay = strconv.FormatFloat(r.ReceivedAt.Sub(r.SentAt).Seconds(), 'f', 3, 64)
-			}
-			rows[i] = []string{
-				strconv.FormatInt(r.Seq, 10), r.Type, string(r.Status), r.Error, r.MessageID, r.RequestID, r.Patient.Name, r.Patient.ExternalID, r.Patient.ID,
-				strconv.Itoa(r.Patients), clock.At(r.SentAt).Sortable(), clock.At(r.ReceivedAt).Sortable(), delay, strconv.Itoa(r.Deliveries), strconv.FormatInt(r.Size, 10), r.KeyID,
-			}
-			search.Before = r.Seq
-		}
-		return rows, err
-	})
-}
-
-// inboxScreen is the list as an open page.
-func (s *Server) inboxScreen(f views.InboxFilter) live.Screen {
-	return s.screenOf("inbox?"+f.Query().Encode(), func(c db.Change) bool { return c.Topic == db.TopicInbox },
-		func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
-			p := views.Inbox{Filter: f}
-			var err error
-			if u.any() {
-				p, err = s.changedInbox(ctx, v, f, u)
-			}
-			p.Live = u.Live
-			return views.InboxUpdate(p, u.TooMany, u.any()), err
-		})
-}
-
-func (s *Server) changedInbox(ctx context.Context, v db.Snapshot, f views.InboxFilter, u changes) (views.Inbox, error) {
-	p := views.Inbox{Filter: f}
-	types, err := inCommon(u.moment, inboxTypes{}, func() ([]string, error) { return v.InboxTypes(ctx) })
-	if err != nil {
-		return p, err
-	}
-	if u.TooMany {
-		p, err = s.inboxRows(ctx, v, f, types, 0)
-	} else {
-		p.Rows, err = s.changedInboxRows(ctx, v, s.inboxSearch(f, types), u.Rows)
-	}
-	if err != nil {
-		return p, err
-	}
-	state, err := inCommon(u.moment, inboxAbove{}, func() (views.Inbox, error) {
-		var state views.Inbox
-		err := s.inboxState(ctx, v, &state)
-		return state, err
-	})
-	p.Tallies, p.Jobs = state.Tallies, state.Jobs
-	return p, err
-}
-
-// What all open lists of the inbox show: the types that came, and what stands above the list.
-type (
-	inboxTypes struct{}
-	inboxAbove struct{}
-)
-
-// changedInboxRows reads the rows behind changes and marks those that do not fit the filter.
-func (s *Server) changedInboxRows(ctx context.Context, v db.Snapshot, search db.InboxSearch, changes []db.Change) ([]views.InboxRow, error) {
-	var seqs []int64
-	for _, c := range changes {
-		if c.Item != 0 && !slices.Contains(seqs, c.Item) {
-			seqs = append(seqs, c.Item)
-		}
-	}
-	if len(seqs) == 0 {
-		return nil, nil
-	}
-	all, err := v.InboxList(ctx, db.InboxSearch{Seqs: seqs, Limit: len(seqs)})
-	if err != nil {
-		return nil, err
-	}
-	search.Seqs, search.Limit = seqs, len(seqs)
-	fitting, err := v.InboxList(ctx, search)
-	if err != nil {
-		return nil, err
-	}
-	fits := map[int64]bool{}
-	for _, r := range fitting {
-		fits[r.Seq] = true
-	}
-	var rows []views.InboxRow
-	for _, r := range all {
-		row := s.inboxRow(r)
-		row.FitsNot = !fits[r.Seq]
-		rows = append(rows, row)
-	}
-	return rows, nil
 }
 
 // againAll asks the projector to read all messages of a type and a status again.
@@ -319,8 +186,7 @@ func (s *Server) againAll(c *fiber.Ctx) error {
 	if err := s.askAgain(c, r, fmt.Sprintf("%d %s", r.Total, kindWords(r.Type, r.Status))); err != nil {
 		return err
 	}
-	f := views.InboxFilter{Type: r.Type, Status: string(r.Status)}
-	return c.Redirect(f.URL(), fiber.StatusSeeOther)
+	return c.Redirect(views.InboxURL("type", r.Type, "status", string(r.Status)), fiber.StatusSeeOther)
 }
 
 func (s *Server) askAgain(c *fiber.Ctx, r db.Reprocess, object string) error {

@@ -53,7 +53,7 @@ func (s *Server) inboxMessage(c *fiber.Ctx) error {
 			return err
 		}
 		p.Body, p.Delivery = bodyView(body), delivery
-		p.Frame = s.frame(c, "Message", inboxPath, l)
+		p.Frame = s.frame(c, l)
 		return nil
 	})
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Server) messageState(ctx context.Context, v db.Snapshot, seq int64) (p 
 	if err != nil {
 		return p, err
 	}
-	p.InboxRow, p.SHA256, p.Hint = s.inboxRow(m.InboxRow), hex.EncodeToString(m.SHA256), hint(m.Status, m.Error)
+	p.InboxRow, p.SHA256, p.Hint = s.wording().inboxRow(m.InboxRow), hex.EncodeToString(m.SHA256), hint(m.Status, m.Error)
 	if m.Patients == 1 {
 		p.OnlyPatient = m.Patient.ID
 	}
@@ -116,7 +116,7 @@ func (s *Server) messageState(ctx context.Context, v db.Snapshot, seq int64) (p 
 	}
 	last, err := v.LastReprocess(ctx, seq)
 	if last.ID != 0 {
-		job := s.job(last)
+		job := s.wording().job(last)
 		p.Job = &job
 	}
 	return p, err
@@ -280,4 +280,17 @@ func (s *Server) inboxMessageScreen(seq int64) live.Screen {
 			p.Live = u.Live
 			return views.InboxMessageUpdate(p, u.any()), err
 		})
+}
+
+// openInboxMessage opens the socket of one webhook's page.
+func (s *Server) openInboxMessage(c *fiber.Ctx) (live.Screen, error) {
+	seq, err := number(c.Query("seq"))
+	if err != nil {
+		return live.Screen{}, err
+	}
+	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+		_, err := v.InboxMessage(c.UserContext(), seq)
+		return err
+	})
+	return s.inboxMessageScreen(seq), err
 }

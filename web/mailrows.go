@@ -7,20 +7,19 @@ import (
 	"carebell/views"
 )
 
-func (s *Server) mailRows(list []db.Mail, r reader) []views.MessageRow {
+func (w wording) mailRows(list []db.Mail, r reader) []views.MessageRow {
 	out := make([]views.MessageRow, len(list))
 	for i, m := range list {
-		out[i] = s.mailRow(m, r)
+		out[i] = w.mailRow(m, r)
 	}
 	return out
 }
 
 // mailRow puts a message into the words people read. What is not known is said, never guessed.
-func (s *Server) mailRow(m db.Mail, r reader) views.MessageRow {
-	clock := s.clock()
+func (w wording) mailRow(m db.Mail, r reader) views.MessageRow {
 	row := views.MessageRow{
 		ID: m.ID, Out: m.Box == db.Outbound, Patient: patientView(m.Patient), SenderID: m.SenderID,
-		Sent: clock.At(m.SentAt), Received: clock.At(m.ReceivedAt), Ended: clock.At(m.EndedAt),
+		Sent: w.At(m.SentAt), Received: w.At(m.ReceivedAt), Ended: w.At(m.EndedAt),
 	}
 	if row.Out {
 		row.Subject, row.SubjectKnown, row.Reason = "Message "+shortWord(m.SenderID), true, m.Reason
@@ -29,10 +28,10 @@ func (s *Server) mailRow(m db.Mail, r reader) views.MessageRow {
 	}
 	row.CanAct, row.Holder, row.Mine = r.act, m.Mark.Holder, m.Mark.Holder == r.id && r.id != 0
 	row.State = [...]string{"new", "read", "assigned", "answered"}[m.State]
-	row.ReadBy, row.ReadAt = m.Mark.ReadBy, clock.At(m.Mark.ReadAt)
-	row.AssignedTo, row.AssignedAt = m.Mark.AssignedTo, clock.At(m.Mark.AssignedAt)
-	row.AnsweredBy, row.AnsweredAt = m.Mark.AnsweredBy, clock.At(m.Mark.AnsweredAt)
-	row.MatchedBy, row.MatchedAt = m.Match.By, clock.At(m.Match.At)
+	row.ReadBy, row.ReadAt = m.Mark.ReadBy, w.At(m.Mark.ReadAt)
+	row.AssignedTo, row.AssignedAt = m.Mark.AssignedTo, w.At(m.Mark.AssignedAt)
+	row.AnsweredBy, row.AnsweredAt = m.Mark.AnsweredBy, w.At(m.Mark.AnsweredAt)
+	row.MatchedBy, row.MatchedAt = m.Match.By, w.At(m.Match.At)
 	row.Subject, row.SubjectKnown = orMissing(m.Subject, unknownYet("Subject", m)), m.Subject != ""
 	row.Sender, row.SenderKnown = orMissing(m.Sender, unknownYet("Sender", m)), m.Sender != ""
 	row.Start = beginning(m.Text)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -59,7 +60,7 @@ func (s *Server) message(c *fiber.Ctx) error {
 		if p, err = s.messageDetail(ctx, v, id, r); err != nil {
 			return err
 		}
-		p.Frame = s.frame(c, "Message", "/messages", l)
+		p.Frame = s.frame(c, l)
 		if p.Match.Open {
 			p.Match.Text, p.Match.From = text, false
 			if text == "" && p.Row.Patient.ID == "" && p.Match.Name != "" {
@@ -85,7 +86,7 @@ func (s *Server) messageDetail(ctx context.Context, v db.Snapshot, id int64, r r
 		return views.MessageDetail{}, err
 	}
 	p := views.MessageDetail{
-		Row: s.mailRow(m, r), Recipients: m.Recipients, Network: m.Network, Transport: m.Transport, Text: m.Text,
+		Row: s.wording().mailRow(m, r), Recipients: m.Recipients, Network: m.Network, Transport: m.Transport, Text: m.Text,
 		Match: views.Match{ID: id, Open: r.act && m.StatedID == ""},
 	}
 	p.Row.Start = ""
@@ -154,7 +155,7 @@ func (s *Server) mailFiles(list []db.Download) (attached, stored []views.FileRow
 
 func (s *Server) mailThread(ctx context.Context, v db.Snapshot, m db.Mail, r reader) ([]views.MessageRow, error) {
 	list, err := v.MailThread(ctx, m, care.Thread(m.Subject), mostThread)
-	return s.mailRows(list, r), err
+	return s.wording().mailRows(list, r), err
 }
 
 // mailFields lists what an event says under the sender's own names, but for what the page shows in the same words.
@@ -257,7 +258,7 @@ func (s *Server) sentMessage(c *fiber.Ctx) error {
 		}
 		l.URL = liveURL("sent-message", l.Seq, url.Values{"id": {c.Params("id")}})
 		p, err = s.sentDetail(ctx, v, id)
-		p.Frame = s.frame(c, "Sent message", "/messages", l)
+		p.Frame = s.frame(c, l)
 		return err
 	})
 	if err != nil {
@@ -271,7 +272,7 @@ func (s *Server) sentDetail(ctx context.Context, v db.Snapshot, id int64) (views
 	if err != nil {
 		return views.MessageDetail{}, err
 	}
-	p := views.MessageDetail{Row: s.mailRow(m, reader{})}
+	p := views.MessageDetail{Row: s.wording().mailRow(m, reader{})}
 	if p.Thread, err = s.mailThread(ctx, v, m, reader{}); err != nil {
 		return p, err
 	}
@@ -313,13 +314,22 @@ func (s *Server) messageScreen(id int64, patient string, r reader) live.Screen {
 		p.Live = u.Live
 		out := part{all: views.MessageUpdate(p, true), own: map[int64]templ.Component{}}
 		rows := append([]views.MessageRow{p.Row}, p.Thread...)
-		for _, id := range holders(rows) {
+		for _, id := range holders(rows, func(r views.MessageRow) int64 { return r.Holder }) {
 			own, held := p, heldBy(id, rows)
 			own.Row, own.Thread = held[0], held[1:]
 			out.own[id] = views.MessageUpdate(own, true)
 		}
 		return out, nil
 	})
+}
+
+// heldBy are rows that were made for everybody as a person sees them.
+func heldBy(id int64, rows []views.MessageRow) []views.MessageRow {
+	out := slices.Clone(rows)
+	for i := range out {
+		out[i].Mine = out[i].Holder == id
+	}
+	return out
 }
 
 func (s *Server) sentScreen(id int64, patient string) live.Screen {
@@ -367,4 +377,14 @@ func notEmpty(words ...string) []string {
 		}
 	}
 	return out
+}
+
+// openMessage opens the socket of a message that came in, openSent that of one that the practice sent.
+func (s *Server) openMessage(c *fiber.Ctx) (live.Screen, error) {
+	x, _ := who(c)
+	return s.mailScreen(c, db.Inbound, readerOf(x))
+}
+
+func (s *Server) openSent(c *fiber.Ctx) (live.Screen, error) {
+	return s.mailScreen(c, db.Outbound, reader{})
 }

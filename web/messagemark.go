@@ -51,7 +51,7 @@ func (s *Server) markMessage(c *fiber.Ctx) error {
 		}
 		c.Set(headerSeq, strconv.FormatInt(l.Seq, 10))
 		m, err := v.Mail(ctx, id, db.Inbound)
-		row = s.mailRow(m, r)
+		row = s.wording().mailRow(m, r)
 		return err
 	})
 	if err != nil {

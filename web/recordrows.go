@@ -17,8 +17,14 @@ import (
 	"carebell/web/care"
 )
 
-// pullRows puts requests into the words people read, with the files of data behind them.
-func (s *Server) pullRows(ctx context.Context, v db.Snapshot, list []db.Pull) ([]views.PullRow, error) {
+// pulled is a request with the files of data behind it, by the part with which they came.
+type pulled struct {
+	db.Pull
+	files map[int64][]db.PullFile
+}
+
+// withFiles reads the files of data behind requests.
+func withFiles(ctx context.Context, v db.Snapshot, list []db.Pull) ([]pulled, error) {
 	var ids []int64
 	for _, p := range list {
 		if p.Kind != care.PullDocuments {
@@ -33,29 +39,29 @@ func (s *Server) pullRows(ctx context.Context, v db.Snapshot, list []db.Pull) ([
 	for _, f := range files {
 		byPart[f.PartID] = append(byPart[f.PartID], f)
 	}
-	out := make([]views.PullRow, len(list))
+	out := make([]pulled, len(list))
 	for i, p := range list {
-		out[i] = s.pullRow(p, byPart)
+		out[i] = pulled{p, byPart}
 	}
 	return out, nil
 }
 
-func (s *Server) pullRow(p db.Pull, files map[int64][]db.PullFile) views.PullRow {
-	clock := s.clock()
+// pullRow puts a request into the words people read.
+func (w wording) pullRow(p pulled) views.PullRow {
 	pull := care.FoldPull(p.Kind, p.Parts)
 	row := views.PullRow{
 		ID: p.ID, Patient: patientView(p.Patient), RequestID: p.RequestID,
-		Received: clock.At(p.ReceivedAt), Last: clock.At(pull.Last),
+		Received: w.At(p.ReceivedAt), Last: w.At(pull.Last),
 	}
 	for _, d := range pull.Data {
 		row.Data = append(row.Data, views.Pair(d))
 	}
 	switch p.Kind {
 	case care.PullQuery:
-		row.View, row.Columns = views.RecordQueries, s.sources(pull, files)
+		row.View, row.Columns = views.RecordQueries, w.sources(pull, p.files)
 	case care.PullConsolidated:
 		row.View = views.RecordConsolidated
-		s.consolidated(&row, p, pull, files)
+		w.consolidated(&row, p, pull)
 	case care.PullDocuments:
 		row.View, row.Marks, row.Tally = views.RecordDocuments, documentMarks(pull), tally(pull, p.Documents)
 	}
@@ -63,18 +69,17 @@ func (s *Server) pullRow(p db.Pull, files map[int64][]db.PullFile) views.PullRow
 }
 
 // sources is a network query as a row of the matrix: HIE, pharmacy, laboratory.
-func (s *Server) sources(pull care.Pull, files map[int64][]db.PullFile) []views.SourceColumn {
+func (w wording) sources(pull care.Pull, files map[int64][]db.PullFile) []views.SourceColumn {
 	columns := []views.SourceColumn{{Label: "HIE"}, {Label: "Pharmacy"}, {Label: "Lab"}}
 	for _, a := range pull.Answers {
 		i := max(slices.Index([]string{care.PlaceHIE, care.PlacePharmacy, care.PlaceLab}, a.Place), 0)
-		columns[i].Answers = append(columns[i].Answers, s.answer(a, files))
+		columns[i].Answers = append(columns[i].Answers, w.answer(a, files))
 	}
 	return columns
 }
 
-func (s *Server) answer(a care.Answer, files map[int64][]db.PullFile) views.Answer {
-	clock := s.clock()
-	out := views.Answer{Source: a.Source, Mark: statusMark(a.Status), At: clock.At(a.At), FirstAt: clock.At(a.FirstAt), First: a.First && !a.Ended}
+func (w wording) answer(a care.Answer, files map[int64][]db.PullFile) views.Answer {
+	out := views.Answer{Source: a.Source, Mark: statusMark(a.Status), At: w.At(a.At), FirstAt: w.At(a.FirstAt), First: a.First && !a.Ended}
 	if out.First {
 		out.Mark = views.Mark{Tone: "out", Text: "First data ready", Help: "Some of the data can be read. The source has not said that it is done."}
 	}
@@ -86,7 +91,7 @@ func (s *Server) answer(a care.Answer, files map[int64][]db.PullFile) views.Answ
 			continue
 		}
 		for _, f := range files[part] {
-			out.Files = append(out.Files, s.dataFile(f))
+			out.Files = append(out.Files, w.dataFile(f))
 		}
 		break
 	}
@@ -109,8 +114,8 @@ func statusMark(status string) views.Mark {
 	}
 }
 
-func (s *Server) dataFile(f db.PullFile) views.DataFile {
-	return views.DataFile{FileRow: s.fileRow(f.Download), Format: dataFormat(f.Download), Contents: contents(f.Counts, 3), All: contents(f.Counts, len(f.Counts))}
+func (w wording) dataFile(f db.PullFile) views.DataFile {
+	return views.DataFile{FileRow: w.file(f.Download), Format: dataFormat(f.Download), Contents: contents(f.Counts, 3), All: contents(f.Counts, len(f.Counts))}
 }
 
 // dataFormat is what kind of file it is, and how it came where that is not the same.
@@ -179,15 +184,15 @@ func resourceWord(name string, n int) string {
 }
 
 // consolidated puts the answer to a consolidated query into words.
-func (s *Server) consolidated(row *views.PullRow, p db.Pull, pull care.Pull, files map[int64][]db.PullFile) {
+func (w wording) consolidated(row *views.PullRow, p pulled, pull care.Pull) {
 	for _, part := range pull.Steps {
 		row.Marks = []views.Mark{dataMark(part)}
 		row.Filters, row.Contents = filterWords(part.Filters), contents(part.Counts, 6)
 		row.Formats = offeredAs(part.Formats)
 	}
 	for _, part := range p.Parts {
-		for _, f := range files[part.ID] {
-			file := s.dataFile(f)
+		for _, f := range p.files[part.ID] {
+			file := w.dataFile(f)
 			file.Contents = contents(f.Counts, 6)
 			row.Files = append(row.Files, file)
 		}

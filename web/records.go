@@ -6,12 +6,10 @@ import (
 	"strings"
 
 	"github.com/a-h/templ"
-	"github.com/gofiber/fiber/v2"
 
 	"carebell/db"
 	"carebell/views"
 	"carebell/web/care"
-	"carebell/web/live"
 )
 
 // pullKinds are the lists of the records page.
@@ -19,181 +17,67 @@ var pullKinds = map[string]care.PullKind{
 	views.RecordQueries: care.PullQuery, views.RecordConsolidated: care.PullConsolidated, views.RecordDocuments: care.PullDocuments,
 }
 
-func (s *Server) records(c *fiber.Ctx) error {
-	filter, err := recordsFilter(c)
-	if err != nil {
-		return err
-	}
-	before, err := number(c.Query("before"))
-	if err != nil {
-		return err
-	}
-	if wantsCSV(c) {
-		return s.exportRecords(c, filter)
-	}
-	var p views.Records
-	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
-		l, err := s.status(c.UserContext(), v)
-		if err != nil {
-			return err
-		}
-		q := filter.Query()
-		q.Del("view") // the socket's own view is "records", so the list is "list" there
-		q.Set("list", filter.View)
-		l.URL = liveURL("records", l.Seq, q)
-		p, err = s.recordsRows(c.UserContext(), v, filter, before)
-		p.Frame = s.frame(c, "Records", views.RecordsPath, l)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if c.Get("HX-Request") != "" && before > 0 {
-		return render(c, views.RecordsList(p))
-	}
-	return render(c, views.RecordsPage(p))
-}
-
-// recordsFilter reads the filter from the URL. Words that are not known get a clear answer.
-func recordsFilter(c *fiber.Ctx) (views.RecordsFilter, error) {
-	f := views.RecordsFilter{
-		View: c.Query("view", views.RecordQueries), State: c.Query("state"), Source: c.Query("source"), Text: strings.TrimSpace(c.Query("q")),
-	}
-	if c.Path() == livePath {
-		f.View = c.Query("list", views.RecordQueries)
-	}
-	states, ok := views.RecordStates[f.View]
-	if !ok {
-		return f, fiber.NewError(fiber.StatusNotFound, "There is no such list of records. Choose one above the list.")
-	}
-	if !offered(states, f.State) {
-		return f, fiber.NewError(fiber.StatusNotFound, "There is no such state. Choose one above the list.")
-	}
-	if !offered(views.RecordSources, f.Source) || f.Source != "" && f.View != views.RecordQueries {
-		return f, fiber.NewError(fiber.StatusNotFound, "There is no such source. Choose one above the list.")
-	}
-	if len(f.Text) > maxSearch {
-		return f, fiber.NewError(fiber.StatusNotFound, "That is too long to search for.")
-	}
-	return f, nil
-}
-
-// offered says whether value is among the pairs of values and labels.
-func offered(pairs []string, value string) bool {
-	i := slices.Index(pairs, value)
-	return i >= 0 && i%2 == 0
-}
-
-func pullFilter(f views.RecordsFilter) db.PullFilter {
-	return db.PullFilter{Kind: pullKinds[f.View], State: db.PullState(f.State), Place: f.Source, Text: f.Text}
-}
-
-// recordsRows reads one page of a list of requests. The frame is the caller's.
-func (s *Server) recordsRows(ctx context.Context, v db.Snapshot, f views.RecordsFilter, before int64) (views.Records, error) {
-	filter := pullFilter(f)
-	filter.Before, filter.Limit = before, pageRows+1
-	filter.Reach = db.Reach
-	p := views.Records{Filter: f, WebhookURL: s.webhookURL(), ToTop: before == 0}
-	list, rest, err := v.PullPage(ctx, filter)
-	if err != nil {
-		return p, err
-	}
-	if len(list) > pageRows {
-		list, p.Older = list[:pageRows], true
-	}
-	p.Back = s.back(rest)
-	p.Rows, err = s.pullRows(ctx, v, list)
-	return p, err
-}
-
-// mostTouched bounds how many requests of patients about whom something changed are drawn again.
-const mostTouched = 100
-
-// recordsScreen is a list of requests as an open page.
-func (s *Server) recordsScreen(f views.RecordsFilter) live.Screen {
-	concerns := func(c db.Change) bool {
+// recordList is what was asked of the networks: three lists, one of each kind of request.
+var recordList = &list[db.PullFilter, pulled]{
+	ListWords: views.RecordWords,
+	ways: []views.Way{
+		{Param: "view", Label: "List", Word: "list of records", Tab: true, OwnLine: true, Pairs: []string{
+			views.RecordQueries, "Network queries", views.RecordConsolidated, "Consolidated data", views.RecordDocuments, "Documents",
+		}},
+		{Param: "state", Label: "State", Word: "state", Of: views.RecordQueries, Pairs: views.RecordStates[views.RecordQueries]},
+		{Param: "state", Label: "State", Word: "state", Of: views.RecordConsolidated, Pairs: views.RecordStates[views.RecordConsolidated]},
+		{Param: "state", Label: "State", Word: "state", Of: views.RecordDocuments, Pairs: views.RecordStates[views.RecordDocuments]},
+		{Param: "source", Label: "Source", Word: "source", Of: views.RecordQueries, Pairs: []string{"", "All sources", "hie", "HIE", "pharmacy", "Pharmacy", "lab", "Lab"}},
+		{Param: "q", Search: true, Hint: "Patient, any id, or request id"},
+	},
+	concerns: func(c db.Change) bool {
 		return c.Topic == db.TopicRecords || c.Topic == "" && c.NotificationID == 0 && c.PatientID != "" // a name may have come
-	}
-	key := "records?" + f.Query().Encode()
-	return s.screenOf(key, concerns, func(ctx context.Context, v db.Snapshot, u changes) (templ.Component, error) {
-		var p views.Records
-		var err error
-		if u.TooMany {
-			p, err = s.recordsRows(ctx, v, f, 0)
-		} else {
-			p.Rows, err = inCommon(u.moment, rowsAfter{key, u.since}, func() ([]views.PullRow, error) { return s.changedPulls(ctx, v, f, u.Rows) })
-		}
-		p.Live = u.Live
-		return views.RecordsUpdate(p, u.TooMany), err
-	})
-}
-
-// changedPulls reads the rows behind changes. Those that do not fit the filter (any more) are marked: they change where
-// they are on the page, and are not put in anew.
-func (s *Server) changedPulls(ctx context.Context, v db.Snapshot, f views.RecordsFilter, changes []db.Change) ([]views.PullRow, error) {
-	all := db.PullFilter{Kind: pullKinds[f.View], Limit: mostPushed + mostTouched}
-	for _, c := range changes {
+	},
+	behind: func(w *db.Window, c db.Change) {
 		if c.Topic == db.TopicRecords {
-			all.IDs = append(all.IDs, c.Item)
+			w.IDs = append(w.IDs, c.Item)
 		} else {
-			all.Patients = append(all.Patients, c.PatientID)
+			w.Patients = append(w.Patients, c.PatientID)
 		}
-	}
-	if len(all.IDs)+len(all.Patients) == 0 {
-		return nil, nil
-	}
-	list, err := v.Pulls(ctx, all)
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
-	fitting := pullFilter(f)
-	fitting.IDs, fitting.Patients, fitting.Limit = all.IDs, all.Patients, all.Limit
-	fits := map[int64]bool{}
-	fit, err := v.Pulls(ctx, fitting)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range fit {
-		fits[p.ID] = true
-	}
-	rows, err := s.pullRows(ctx, v, list)
-	for i := range rows {
-		rows[i].FitsNot = !fits[rows[i].ID]
-	}
-	return rows, err
-}
-
-func (s *Server) exportRecords(c *fiber.Ctx, f views.RecordsFilter) error {
-	filter := pullFilter(f)
-	filter.Limit, filter.Reach = exportPage, exportReach
-	zone := " (" + s.clock().ZoneName() + ")"
-	head := []string{"Patient", "Birth date", "Your id", "Metriport id", "Request id", "First heard" + zone, "Latest part" + zone}
-	switch f.View {
-	case views.RecordQueries:
-		head = append(head, "HIE", "Pharmacy", "Lab")
-	case views.RecordConsolidated:
-		head = append(head, "State", "Narrowed to", "Content", "Files")
-	default:
-		head = append(head, "State", "Documents")
-	}
-	head = append(head, "Sent along")
-	return s.export(c, "records-"+f.View, head, func(ctx context.Context, v db.Snapshot) ([][]string, error) {
-		list, rest, err := v.PullPage(ctx, filter)
-		if err == nil {
-			err = goOn(&filter.Before, len(list), rest)
-		}
+	},
+	filter: func(_ context.Context, _ db.Snapshot, a *asked) (db.PullFilter, error) {
+		return db.PullFilter{Kind: pullKinds[a.Tab()], State: db.PullState(a.Get("state")), Place: a.Get("source"), Text: a.Get("q")}, nil
+	},
+	read: func(v db.Snapshot, ctx context.Context, f db.PullFilter) ([]pulled, db.Rest, error) {
+		list, rest, err := v.PullPage(ctx, f)
 		if err != nil {
-			return nil, err
+			return nil, rest, err
 		}
-		rows, err := s.pullRows(ctx, v, list)
-		out := make([][]string, len(rows))
-		for i, r := range rows {
-			filter.Before = r.ID
-			cells := []string{r.Patient.Name, r.Patient.BirthDate, r.Patient.ExternalID, r.Patient.ID, r.RequestID, r.Received.Sortable(), r.Last.Sortable()}
-			out[i] = append(append(cells, recordCells(r)...), pairText(r.Data))
+		out, err := withFiles(ctx, v, list)
+		return out, rest, err
+	},
+	id: func(p pulled) int64 { return p.ID },
+	line: func(a *asked, p pulled, fitsNot bool) views.Line {
+		r := a.words.pullRow(p)
+		r.FitsNot = fitsNot
+		return views.Line{Key: r.ID, At: r.Received, Item: views.PullLine(r, true)}
+	},
+	empty: func(_ context.Context, _ db.Snapshot, a *asked) (templ.Component, error) {
+		return views.RecordsEmpty(a.Tab(), a.webhook), nil
+	},
+	columns: func(a *asked) (string, []string) {
+		zone := " (" + a.words.ZoneName() + ")"
+		head := []string{"Patient", "Birth date", "Your id", "Metriport id", "Request id", "First heard" + zone, "Latest part" + zone}
+		switch a.Tab() {
+		case views.RecordQueries:
+			head = append(head, "HIE", "Pharmacy", "Lab")
+		case views.RecordConsolidated:
+			head = append(head, "State", "Narrowed to", "Content", "Files")
+		default:
+			head = append(head, "State", "Documents")
 		}
-		return out, err
-	})
+		return "records-" + a.Tab(), append(head, "Sent along")
+	},
+	cells: func(a *asked, p pulled) []string {
+		r := a.words.pullRow(p)
+		cells := []string{r.Patient.Name, r.Patient.BirthDate, r.Patient.ExternalID, r.Patient.ID, r.RequestID, r.Received.Sortable(), r.Last.Sortable()}
+		return append(append(cells, recordCells(r)...), pairText(r.Data))
+	},
 }
 
 // recordCells is what a request says of itself, as the cells of a table.

@@ -12,10 +12,13 @@ import (
 // wording puts what the chart holds into the words that rows and exports show. It asks for nothing but what it is given.
 type wording struct {
 	views.Clock
-	fetch func(db.Download) string // how a download stands
+	fetch func(db.Download) string        // how a download stands
+	file  func(db.Download) views.FileRow // its row, with what can be done about it
 }
 
-func (s *Server) wording() wording { return wording{Clock: s.clock(), fetch: s.fetchState} }
+func (s *Server) wording() wording {
+	return wording{Clock: s.clock(), fetch: s.fetchState, file: s.fileRow}
+}
 
 func (s *Server) rows(list []db.Notification, canMark bool) []views.Row {
 	out := make([]views.Row, len(list))

@@ -69,7 +69,7 @@ func (s *Server) search(c *fiber.Ctx) error {
 		}
 		l, err := s.status(c.UserContext(), v)
 		l.URL = liveURL("status", l.Seq, nil)
-		p.Frame = s.frame(c, "Search", "/search", l)
+		p.Frame = s.frame(c, l)
 		return err
 	})
 	if err != nil {
@@ -126,8 +126,7 @@ func (s *Server) searchGroups(ctx context.Context, v db.Snapshot, text string, a
 			if r.Messages > 1 {
 				words = strconv.Itoa(r.Messages) + " messages"
 			}
-			f := views.InboxFilter{Request: r.RequestID}
-			hits = append(hits, views.Hit{Title: visible(r.RequestID), Sub: visible(r.Type) + " · " + words, URL: f.URL()})
+			hits = append(hits, views.Hit{Title: visible(r.RequestID), Sub: visible(r.Type) + " · " + words, URL: views.InboxURL("request", r.RequestID)})
 		}
 		add("Requests", listURL(inboxPath, text), hits)
 	}
