@@ -122,6 +122,9 @@ func (t Time) Ago() string {
 // Lasting is how long what began at the instant has been going on.
 func (t Time) Lasting() string { return Long(max(t.clock.Now.Sub(t.t), 0)) }
 
+// After says whether t is known and lies after from.
+func (t Time) After(from Time) bool { return t.Known() && t.t.After(from.t) }
+
 // Day is the day heading, and DayKey its machine form.
 func (t Time) Day() string {
 	l, now := t.local(), t.clock.local()

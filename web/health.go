@@ -31,11 +31,11 @@ var healthWords = []struct {
 	{care.SectionMedications, "medications", "Medications", "No medications recorded.", "stopped or completed", "medication"},
 	{care.SectionProblems, "problems", "Problems", "No problems recorded.", "resolved or inactive", "problem"},
 	{care.SectionResults, "results", "Results", "No laboratory results recorded.", "", "result"},
+	{care.SectionCareTeam, "care-team", "Care team", "Nobody is named as the care team.", "", "person of the care team"},
 	{care.SectionVitals, "vitals", "Vitals", "No vital signs recorded.", "", "vital sign"},
 	{care.SectionImmunizations, "immunizations", "Immunizations", "No immunizations recorded.", "", "immunization"},
 	{care.SectionEncounters, "encounters", "Visits", "No visits recorded.", "", "visit"},
 	{care.SectionProcedures, "procedures", "Procedures", "No procedures recorded.", "", "procedure"},
-	{care.SectionCareTeam, "care-team", "Care team", "Nobody is named as the care team.", "", "person of the care team"},
 	{care.SectionCoverage, "coverage", "Coverage", "No coverage recorded.", "ended", "coverage"},
 }
 
