@@ -38,7 +38,9 @@ var exampleList = &list[db.ProofingFilter, db.Proofing]{
 		r.FitsNot = fitsNot
 		return views.Line{Key: p.ID, At: r.Received, Item: views.IdentityRow(r)}
 	},
-	empty:   func(context.Context, db.Snapshot, *asked) (templ.Component, error) { return templ.Raw("Nothing yet"), nil },
+	empty: func(context.Context, db.Snapshot, *asked) (templ.Component, error) {
+		return templ.Raw("Nothing yet"), nil
+	},
 	columns: func(*asked) (string, []string) { return "examples", []string{"Proofed id"} },
 	cells:   func(_ *asked, p db.Proofing) []string { return []string{p.ProofedID} },
 }
