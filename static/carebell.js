@@ -803,13 +803,13 @@
   document.addEventListener("htmx:after:swap", flagsTakeFocus);
   flagsTakeFocus();
 
-  const go = { f: "/", p: "/patients", m: "/messages", i: "/imports", r: "/records", d: "/identity" };
   let wentG = 0;
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input, textarea, select") || $("dialog[open]")) return;
     if (localStorage.getItem(keysOff) && e.key !== "?") return;
-    if (Date.now() - wentG < 1200 && go[e.key]) {
-      location.assign(go[e.key]);
+    const page = Date.now() - wentG < 1200 && $(`nav.side [data-g="${CSS.escape(e.key)}"]`);
+    if (page) {
+      location.assign(page.href);
       return;
     }
     switch (e.key) {

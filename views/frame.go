@@ -16,6 +16,32 @@ type Frame struct {
 	Role  string
 	Clock Clock
 	Live  Live
+	Menu  []MenuItem
+}
+
+// MenuItem is a page in the navigation.
+type MenuItem struct {
+	Path  string
+	Name  string
+	Group string // above which it stands; "" = none
+	Count Counter
+	Key   string // leads there, after g
+	Goes  string // what the key does
+}
+
+// Counter is what is counted beside a name in the navigation.
+type Counter int
+
+// The counters.
+const (
+	CountNothing Counter = iota
+	CountNew             // notifications nobody has seen
+	CountUnread          // messages nobody has read
+)
+
+// begins says whether an item is the first of its group.
+func (f Frame) begins(i int) bool {
+	return f.Menu[i].Group != "" && (i == 0 || f.Menu[i-1].Group != f.Menu[i].Group)
 }
 
 // Live is how a page stays up to date.

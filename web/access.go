@@ -161,7 +161,7 @@ func (s *Server) connection(c *fiber.Ctx) (views.Connection, error) {
 	}
 	l.URL = liveURL("connection", l.Seq, nil)
 	p := s.connectionState(l)
-	p.Frame = s.frame(c, "Connection", "/admin/system", l)
+	p.Frame = s.frame(c, l)
 	return p, nil
 }
 

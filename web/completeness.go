@@ -41,7 +41,7 @@ func (s *Server) completenessPage(c *fiber.Ctx) error {
 		}
 		l.URL = liveURL("completeness", l.Seq, nil)
 		p, err = s.completenessState(c.UserContext(), v)
-		p.Frame = s.frame(c, "Completeness", "/admin/system", l)
+		p.Frame = s.frame(c, l)
 		return err
 	})
 	if err != nil {

@@ -36,7 +36,7 @@ func (s *Server) documents(c *fiber.Ctx) error {
 		}
 		l.URL = liveURL("documents", l.Seq, q)
 		p, err = s.documentRows(c.UserContext(), v, id, before)
-		p.Frame = s.frame(c, "Documents", views.RecordsPath, l)
+		p.Frame = s.frame(c, l)
 		return err
 	})
 	if err != nil {
@@ -133,4 +133,14 @@ func (s *Server) documentsScreen(id int64, patientID string, before db.DocumentK
 		p.Live = u.Live
 		return views.DocumentsUpdate(p, u.any()), err
 	})
+}
+
+// openDocuments opens the socket of the documents of a download.
+func (s *Server) openDocuments(c *fiber.Ctx) (live.Screen, error) {
+	id, before, err := documentsPlace(c, c.Query("id"))
+	if err != nil {
+		return live.Screen{}, err
+	}
+	pull, err := look(c.UserContext(), s.db, func(v db.Snapshot) (db.Pull, error) { return documentPull(c.UserContext(), v, id) })
+	return s.documentsScreen(id, pull.PatientID, before), err
 }

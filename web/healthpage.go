@@ -133,7 +133,8 @@ func (s *Server) healthPage(c *fiber.Ctx) error {
 			return err
 		}
 		l.URL = q.liveURL(l.Seq)
-		f := s.frame(c, healthWords[q.words].title, "/patients", l)
+		f := s.frame(c, l)
+		f.Title = healthWords[q.words].title
 		if q.thing != "" {
 			p, err := s.healthThing(c.UserContext(), v, q)
 			p.Frame = f
@@ -329,4 +330,13 @@ func (s *Server) healthScreen(q healthQuery) live.Screen {
 		p.Live = u.Live
 		return views.HealthListUpdate(p, u.any()), err
 	})
+}
+
+// openHealth opens the socket of a part of a patient's summary.
+func (s *Server) openHealth(c *fiber.Ctx) (live.Screen, error) {
+	q, err := healthQueryOf(c, c.Query("id"), c.Query("section"), c.Query("thing"))
+	if err != nil {
+		return live.Screen{}, err
+	}
+	return s.healthScreen(q), s.knowsPatient(c, q.patient)
 }

@@ -101,7 +101,7 @@ func (s *Server) identity(c *fiber.Ctx) error {
 		}
 		l.URL = liveURL("proofing", l.Seq, url.Values{"id": {strconv.FormatInt(id, 10)}})
 		p, err = s.identityDetail(c.UserContext(), v, id)
-		p.Frame = s.frame(c, "Identity proof", identityPath, l)
+		p.Frame = s.frame(c, l)
 		return err
 	})
 	if err != nil {
@@ -141,4 +141,14 @@ func (s *Server) identityScreen(id int64) live.Screen {
 			p.Live = u.Live
 			return views.IdentityUpdate(p, u.any()), err
 		})
+}
+
+// openIdentity opens the socket of one proofing.
+func (s *Server) openIdentity(c *fiber.Ctx) (live.Screen, error) {
+	id, err := number(c.Query("id"))
+	if err != nil {
+		return live.Screen{}, err
+	}
+	_, err = look(c.UserContext(), s.db, func(v db.Snapshot) (views.IdentityDetail, error) { return s.identityDetail(c.UserContext(), v, id) })
+	return s.identityScreen(id), err
 }

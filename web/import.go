@@ -57,7 +57,7 @@ func (s *Server) importPage(c *fiber.Ctx) error {
 		if p, err = s.importDetail(c.UserContext(), v, job, filter); err != nil {
 			return err
 		}
-		p.Frame = s.frame(c, "Import", "/imports", l)
+		p.Frame = s.frame(c, l)
 		p.Window, err = s.rowWindow(c.UserContext(), v, job, filter, int(from), views.WindowRows)
 		return err
 	})
@@ -332,7 +332,7 @@ func (s *Server) importRow(c *fiber.Ctx) error {
 		}
 		known, err := knownPatients(c.UserContext(), v, job.File, []db.ImportRow{row})
 		p = rowDetail(job, row)
-		p.Frame = s.frame(c, "Row", "/imports", l)
+		p.Frame = s.frame(c, l)
 		if id := cellOf(row, job.File.ID); known[id] {
 			p.Patient = id
 		}
@@ -415,3 +415,13 @@ func (s *Server) importScreen(no int64, id string, f views.RowFilter) live.Scree
 }
 
 func decimal(n int) string { return strconv.Itoa(n) }
+
+// openImport opens the socket of a job's page.
+func (s *Server) openImport(c *fiber.Ctx) (live.Screen, error) {
+	f, err := rowFilter(c)
+	if err != nil {
+		return live.Screen{}, err
+	}
+	job, err := look(c.UserContext(), s.db, func(v db.Snapshot) (db.Import, error) { return v.Import(c.UserContext(), c.Query("id")) })
+	return s.importScreen(job.No, job.ID, f), err
+}

@@ -53,7 +53,7 @@ func (s *Server) inboxMessage(c *fiber.Ctx) error {
 			return err
 		}
 		p.Body, p.Delivery = bodyView(body), delivery
-		p.Frame = s.frame(c, "Message", inboxPath, l)
+		p.Frame = s.frame(c, l)
 		return nil
 	})
 	if err != nil {
@@ -280,4 +280,17 @@ func (s *Server) inboxMessageScreen(seq int64) live.Screen {
 			p.Live = u.Live
 			return views.InboxMessageUpdate(p, u.any()), err
 		})
+}
+
+// openInboxMessage opens the socket of one webhook's page.
+func (s *Server) openInboxMessage(c *fiber.Ctx) (live.Screen, error) {
+	seq, err := number(c.Query("seq"))
+	if err != nil {
+		return live.Screen{}, err
+	}
+	err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+		_, err := v.InboxMessage(c.UserContext(), seq)
+		return err
+	})
+	return s.inboxMessageScreen(seq), err
 }

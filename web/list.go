@@ -92,6 +92,13 @@ func (l *list[F, D]) liveURL(since int64, f views.Filter) string {
 	return liveURL(l.Name, since, q)
 }
 
+// row is the list in the table of pages: p says what the list itself does not.
+func (l *list[F, D]) row(s *Server, p page) page {
+	p.path, p.title, p.menu, p.handler, p.view = l.Path, l.Title, l.Title, l.page(s), l.Name
+	p.open = func(c *fiber.Ctx) (live.Screen, error) { return l.screen(s, c) }
+	return p
+}
+
 // page answers with the list, with the rows that follow those on a page, or with the list as a file.
 func (l *list[F, D]) page(s *Server) fiber.Handler {
 	return func(c *fiber.Ctx) error {
@@ -122,7 +129,7 @@ func (l *list[F, D]) page(s *Server) fiber.Handler {
 				return err
 			}
 			state.URL = l.liveURL(state.Seq, f)
-			p.Frame = s.frame(c, l.Title, l.Path, state)
+			p.Frame = s.frame(c, state)
 			if l.beside != nil {
 				err = l.beside(c.UserContext(), v, a, &p)
 			}

@@ -43,7 +43,7 @@ func (s *Server) live(c *fiber.Ctx) error {
 	if err != nil {
 		since = -1 // an unknown place gets the whole list
 	}
-	screen, err := s.screen(c, x.May(roles[act]...))
+	screen, err := s.screen(c)
 	if err != nil {
 		return err
 	}
@@ -84,108 +84,6 @@ func (s *Server) logins(ctx context.Context) (map[string]string, error) {
 		out[string(id[:])] = string(role)
 	}
 	return out, err
-}
-
-func (s *Server) screen(c *fiber.Ctx, canMark bool) (live.Screen, error) {
-	switch view := c.Query("view"); view {
-	case "feed":
-		return feedList.screen(s, c)
-	case "patient":
-		id := c.Query("id")
-		err := s.db.Read(c.UserContext(), func(v db.Snapshot) error {
-			_, err := v.Patient(c.UserContext(), id)
-			return err
-		})
-		return s.patientScreen(id, canMark), err
-	case "health":
-		q, err := healthQueryOf(c, c.Query("id"), c.Query("section"), c.Query("thing"))
-		if err != nil {
-			return live.Screen{}, err
-		}
-		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
-			_, err := v.Patient(c.UserContext(), q.patient)
-			return err
-		})
-		return s.healthScreen(q), err
-	case "messages":
-		return messageList.screen(s, c)
-	case "message":
-		x, _ := who(c)
-		return s.mailScreen(c, db.Inbound, readerOf(x))
-	case "sent-message":
-		return s.mailScreen(c, db.Outbound, reader{})
-	case "imports":
-		return importList.screen(s, c)
-	case "import":
-		f, err := rowFilter(c)
-		if err != nil {
-			return live.Screen{}, err
-		}
-		var job db.Import
-		err = s.db.Read(c.UserContext(), func(v db.Snapshot) (err error) {
-			job, err = v.Import(c.UserContext(), c.Query("id"))
-			return err
-		})
-		return s.importScreen(job.No, job.ID, f), err
-	case "records":
-		return recordList.screen(s, c)
-	case "documents":
-		id, before, err := documentsPlace(c, c.Query("id"))
-		if err != nil {
-			return live.Screen{}, err
-		}
-		var pull db.Pull
-		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
-			pull, err = documentPull(c.UserContext(), v, id)
-			return err
-		})
-		return s.documentsScreen(id, pull.PatientID, before), err
-	case "status":
-		return s.statusScreen(view), nil
-	case "connection":
-		if x, _ := who(c); !x.May(db.Admin) {
-			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the connection to Metriport.")
-		}
-		return s.connectionScreen(), nil
-	case "completeness", "system":
-		if x, _ := who(c); !x.May(db.Admin) {
-			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see how the system does.")
-		}
-		if view == "system" {
-			return s.systemScreen(), nil
-		}
-		return s.completenessScreen(), nil
-	case "identity":
-		return identityList.screen(s, c)
-	case "proofing":
-		id, err := number(c.Query("id"))
-		if err != nil {
-			return live.Screen{}, err
-		}
-		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
-			_, err := s.identityDetail(c.UserContext(), v, id)
-			return err
-		})
-		return s.identityScreen(id), err
-	case "inbox", "inbox-message":
-		if x, _ := who(c); !x.May(roles[keepers]...) {
-			return live.Screen{}, fiber.NewError(fiber.StatusForbidden, "Only admins can see the inbox.")
-		}
-		if view == "inbox" {
-			return inboxList.screen(s, c)
-		}
-		seq, err := number(c.Query("seq"))
-		if err != nil {
-			return live.Screen{}, err
-		}
-		err = s.db.Read(c.UserContext(), func(v db.Snapshot) error {
-			_, err := v.InboxMessage(c.UserContext(), seq)
-			return err
-		})
-		return s.inboxMessageScreen(seq), err
-	default:
-		return live.Screen{}, fiber.NewError(fiber.StatusNotFound, "There is no such live page.")
-	}
 }
 
 // mostPushed is how many changes are pushed one by one; a screen further behind gets its list anew.

@@ -60,7 +60,7 @@ func (s *Server) message(c *fiber.Ctx) error {
 		if p, err = s.messageDetail(ctx, v, id, r); err != nil {
 			return err
 		}
-		p.Frame = s.frame(c, "Message", "/messages", l)
+		p.Frame = s.frame(c, l)
 		if p.Match.Open {
 			p.Match.Text, p.Match.From = text, false
 			if text == "" && p.Row.Patient.ID == "" && p.Match.Name != "" {
@@ -258,7 +258,7 @@ func (s *Server) sentMessage(c *fiber.Ctx) error {
 		}
 		l.URL = liveURL("sent-message", l.Seq, url.Values{"id": {c.Params("id")}})
 		p, err = s.sentDetail(ctx, v, id)
-		p.Frame = s.frame(c, "Sent message", "/messages", l)
+		p.Frame = s.frame(c, l)
 		return err
 	})
 	if err != nil {
@@ -377,4 +377,14 @@ func notEmpty(words ...string) []string {
 		}
 	}
 	return out
+}
+
+// openMessage opens the socket of a message that came in, openSent that of one that the practice sent.
+func (s *Server) openMessage(c *fiber.Ctx) (live.Screen, error) {
+	x, _ := who(c)
+	return s.mailScreen(c, db.Inbound, readerOf(x))
+}
+
+func (s *Server) openSent(c *fiber.Ctx) (live.Screen, error) {
+	return s.mailScreen(c, db.Outbound, reader{})
 }

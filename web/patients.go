@@ -36,7 +36,7 @@ func (s *Server) patients(c *fiber.Ctx) error {
 			return err
 		}
 		l.URL = liveURL("status", l.Seq, nil)
-		p.Frame = s.frame(c, "Patients", "/patients", l)
+		p.Frame = s.frame(c, l)
 		list, rest, err := v.PatientPage(c.UserContext(), filter)
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (s *Server) patient(c *fiber.Ctx) error {
 			p.Older = pageURL("/patients/"+url.PathEscape(id), "", last.At, last.ID)
 		}
 		p.Rows, p.ToTop = s.rows(list, p.CanCorrect), before == db.TimelineKey{}
-		p.Frame = s.frame(c, "Patient", "/patients", l)
+		p.Frame = s.frame(c, l)
 		return nil
 	})
 	if err != nil {
@@ -216,4 +216,19 @@ func pageURL(path, text string, at, n int64) string {
 		q.Set("q", text)
 	}
 	return path + "?" + q.Encode()
+}
+
+// openPatient opens the socket of a patient's page.
+func (s *Server) openPatient(c *fiber.Ctx) (live.Screen, error) {
+	id := c.Query("id")
+	x, _ := who(c)
+	return s.patientScreen(id, x.May(roles[act]...)), s.knowsPatient(c, id)
+}
+
+// knowsPatient returns an error where there is no such patient.
+func (s *Server) knowsPatient(c *fiber.Ctx, id string) error {
+	return s.db.Read(c.UserContext(), func(v db.Snapshot) error {
+		_, err := v.Patient(c.UserContext(), id)
+		return err
+	})
 }

@@ -63,7 +63,7 @@ func (s *Server) preview(c *fiber.Ctx) error {
 		return err
 	}
 	l.URL = liveURL("status", l.Seq, nil)
-	p := views.Preview{Frame: s.frame(c, "File", "/patients", l), File: s.fileRow(d), Patient: views.Patient{ID: d.PatientID}}
+	p := views.Preview{Frame: s.frame(c, l), File: s.fileRow(d), Patient: views.Patient{ID: d.PatientID}}
 	if d.Purpose == db.PurposeMessage || d.Purpose == db.PurposeAttachment {
 		p.Message, p.Here = d.InboxSeq, "/messages"
 	}

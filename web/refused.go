@@ -29,7 +29,7 @@ func (s *Server) refused(c *fiber.Ctx) error {
 			return err
 		}
 		l.URL = liveURL("status", l.Seq, nil)
-		p.Frame = s.frame(c, "Refused requests", inboxPath, l)
+		p.Frame = s.frame(c, l)
 		list, err := v.Rejections(c.UserContext(), first)
 		p.Series = refusedSeries(list, first, days)
 		return err

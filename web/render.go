@@ -87,12 +87,6 @@ func (s *Server) alerts(sum db.Summary) []string {
 	return out
 }
 
-// frame is what a page of the person who asks has around its content.
-func (s *Server) frame(c *fiber.Ctx, title, here string, l views.Live) views.Frame {
-	x, _ := who(c)
-	return views.Frame{Title: title, Here: here, Email: x.User.Email, Role: string(x.User.Role), Clock: s.clock(), Live: l}
-}
-
 // static serves the embedded files. Their addresses change with their content, so browsers may keep them.
 func (s *Server) static(c *fiber.Ctx) error {
 	f, ok := static.At(c.Path())

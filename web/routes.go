@@ -34,7 +34,8 @@ type route struct {
 	handler fiber.Handler
 }
 
-// table is every route there is.
+// table is every route that is no page: what takes something in, files, and parts of pages. Those of pages are in
+// [Server.pageTable].
 func (s *Server) table() []route {
 	receiver := s.receiver()
 	return []route{
@@ -42,52 +43,28 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/healthz", open, s.health},
 		{fiber.MethodGet, "/readyz", open, s.ready},
 		{fiber.MethodGet, static.Prefix + "*", open, s.static},
-		{fiber.MethodGet, "/login", open, s.loginPage},
+		{fiber.MethodGet, livePath, signed, s.live},
 		{fiber.MethodPost, "/login", open, s.login},
-		{fiber.MethodGet, "/setup", open, s.setupPage}, // decides by itself: a one-time token, or an admin
 		{fiber.MethodPost, "/setup", open, s.setup},
 		{fiber.MethodPost, "/logout", signed, s.logout},
-		{fiber.MethodGet, "/", signed, feedList.page(s)},
 		{fiber.MethodPost, "/notifications/:id/mark", act, s.mark},
-		{fiber.MethodGet, "/patients", signed, s.patients},
-		{fiber.MethodGet, "/patients/:id", signed, s.patient},
 		{fiber.MethodPost, "/patients/:id/correct", act, s.correct},
-		{fiber.MethodGet, "/patients/:id/health/:section", signed, s.healthPage},
-		{fiber.MethodGet, "/patients/:id/health/:section/:ref", signed, s.healthPage},
-		{fiber.MethodGet, "/messages", signed, messageList.page(s)},
-		{fiber.MethodGet, "/messages/:id", signed, s.message},
 		{fiber.MethodPost, "/messages/:id/mark", act, s.markMessage},
 		{fiber.MethodGet, "/messages/:id/match", act, s.matchFound},
 		{fiber.MethodPost, "/messages/:id/match", act, s.matchMessage},
-		{fiber.MethodGet, "/messages/sent/:id", signed, s.sentMessage},
-		{fiber.MethodGet, "/imports", signed, importList.page(s)},
-		{fiber.MethodGet, "/imports/:id", signed, s.importPage},
 		{fiber.MethodGet, "/imports/:id/rows", signed, s.importRowsWindow},
-		{fiber.MethodGet, "/imports/:id/rows/:row", signed, s.importRow},
-		{fiber.MethodGet, "/records", signed, recordList.page(s)},
-		{fiber.MethodGet, "/records/documents/:id", signed, s.documents},
 		{fiber.MethodPost, "/records/documents/:id/zip", signed, s.documentsZip},
 		{fiber.MethodGet, "/files/:id", signed, s.file},
-		{fiber.MethodGet, "/files/:id/preview", signed, s.preview},
-		{fiber.MethodPost, "/files/:id/again", act, s.haveFileAgain},
-		{fiber.MethodGet, "/search", signed, s.search},
-		{fiber.MethodGet, "/identity", signed, identityList.page(s)},
-		{fiber.MethodGet, "/identity/:id", signed, s.identity},
-		{fiber.MethodGet, "/admin/inbox", keepers, inboxList.page(s)},
-		{fiber.MethodPost, "/admin/inbox/again", keepers, s.againAll},
-		{fiber.MethodGet, "/admin/inbox/refused", keepers, s.refused},
-		{fiber.MethodGet, "/admin/inbox/:seq", keepers, s.inboxMessage},
-		{fiber.MethodGet, "/admin/inbox/:seq/raw", keepers, s.rawMessage},
-		{fiber.MethodPost, "/admin/inbox/:seq/again", keepers, s.again},
-		{fiber.MethodPost, "/admin/inbox/:seq/resend", keepers, s.haveMessageAgain},
 		{fiber.MethodGet, "/files/:id/spreadsheet", signed, s.spreadsheet},
-		{fiber.MethodGet, systemPath, keepers, s.systemPage},
+		{fiber.MethodPost, "/files/:id/again", act, s.haveFileAgain},
+		{fiber.MethodPost, inboxPath + "/again", keepers, s.againAll},
+		{fiber.MethodGet, inboxPath + "/:seq/raw", keepers, s.rawMessage},
+		{fiber.MethodPost, inboxPath + "/:seq/again", keepers, s.again},
+		{fiber.MethodPost, inboxPath + "/:seq/resend", keepers, s.haveMessageAgain},
 		{fiber.MethodPost, systemPath + "/places", keepers, s.setPlaces},
 		{fiber.MethodPost, healPath, keepers, s.heal},
-		{fiber.MethodGet, completenessPath, keepers, s.completenessPage},
 		{fiber.MethodPost, completenessPath + "/check", keepers, s.checkCompleteness},
 		{fiber.MethodPost, completenessPath + "/retry", keepers, s.sendAgain},
-		{fiber.MethodGet, "/live", signed, s.live},
 	}
 }
 
@@ -105,7 +82,11 @@ func (s *Server) hookRoutes() {
 
 func (s *Server) routes() {
 	paths := map[string][]string{}
-	for _, r := range s.table() {
+	all := s.table()
+	for _, p := range s.pages {
+		all = append(all, route{fiber.MethodGet, p.path, p.access, p.handler})
+	}
+	for _, r := range all {
 		handlers := []fiber.Handler{r.handler}
 		if r.path != intake.Path { // the webhook has its own deadline, comes from elsewhere, and knows no people
 			handlers = []fiber.Handler{s.form, s.context, sameOrigin(s.cfg.PublicURL), s.session, s.allow(r.access), r.handler}

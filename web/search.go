@@ -69,7 +69,7 @@ func (s *Server) search(c *fiber.Ctx) error {
 		}
 		l, err := s.status(c.UserContext(), v)
 		l.URL = liveURL("status", l.Seq, nil)
-		p.Frame = s.frame(c, "Search", "/search", l)
+		p.Frame = s.frame(c, l)
 		return err
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"carebell/db"
+	"carebell/views"
 	"carebell/web/archive"
 	"carebell/web/auth"
 	"carebell/web/bodies"
@@ -55,6 +56,8 @@ type Server struct {
 	previews  chan struct{}                       // a place for each file that is read for a person now
 	budget    *bodies.Budget
 	door      *door.Door
+	pages     []page                       // every page
+	menus     map[db.Role][]views.MenuItem // the navigation, by who sees it
 	app       *fiber.App
 	listener  net.Listener
 	hooks     *fiber.App   // takes webhooks alone; nil where they have no address of their own
@@ -121,6 +124,10 @@ func New(ctx context.Context, cfg Config, d *db.DB) (*Server, error) {
 	d.OnFull(s.roomChanged)
 	s.budget = bodies.NewBudget(allBodies, strangersBodies)
 	s.door = door.New(proxies(cfg.TrustedProxies), cfg.Now)
+	s.pages, s.menus = s.pageTable(), map[db.Role][]views.MenuItem{}
+	for _, role := range roles[signed] {
+		s.menus[role] = menu(s.pages, role)
+	}
 	s.app = s.newApp(s.door)
 	s.routes()
 	if err := s.recallSenders(ctx, settingSenders, s.door); err != nil {

@@ -62,7 +62,7 @@ func (s *Server) systemPage(c *fiber.Ctx) error {
 		}
 		l.URL = liveURL("system", l.Seq, nil)
 		p, err = s.systemState(c.UserContext(), v, l)
-		p.Frame = s.frame(c, "System", systemPath, l)
+		p.Frame = s.frame(c, l)
 		return err
 	})
 	if err != nil {

@@ -131,12 +131,12 @@ func (c *Checker) compare(ctx context.Context, userID int64) {
 	default:
 		c.log.Info("compared with the sender's list", "sent", run.Sent, "here", run.Here, "missing", run.Missing, "took", run.Took.Round(time.Millisecond))
 	}
+	c.planNext(run) // from when it ended, however long the disk takes
 	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 	defer cancel()
 	if err := c.db.Write(save, func(tx *db.Tx) error { return tx.SaveCompleteness(save, run, gaps, since) }); err != nil {
 		c.log.Error("a comparison could not be kept", "error", err)
 	}
-	c.planNext(run)
 	c.tell()
 }
 
