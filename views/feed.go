@@ -15,6 +15,7 @@ type Patient struct {
 	ExternalID string
 	Name       string // "" = not yet known
 	BirthDate  string // ISO date; "" = not yet known
+	Age        string // now: "74", "5 months"; "" = not known, or not asked for
 }
 
 // URL is the patient's page.
@@ -61,10 +62,12 @@ type Row struct {
 	Received   Time   // when the notice came
 	Placed     Time   // where it stands in a timeline
 	Delay      string // who had the notice how long; "" where that is not known
+	Late       string // by how much the notice was late; "" = it was not, or that is not known
 	Fact       string // the fact that matters
 	FactKnown  bool   // false: Fact says what is not known
 	Detail     string // the rest, in grey
 	DetailHelp string // explains a word of it; "" = needs no words
+	Named      string // the whole name of a test whose everyday name the fact says; "" = that is all of it
 	Flags      []Flag
 	Deliveries int
 	State      string // new, seen, done
@@ -103,18 +106,20 @@ func (r Row) markURL(on string) string {
 	return to
 }
 
-// notice says how long after the event the notice came.
+// critical says whether something in the row is critical, which it says in words too.
+func (r Row) critical() bool {
+	return slices.ContainsFunc(r.Flags, func(f Flag) bool { return f.Tone == "crit" })
+}
+
+// notice says what the time in a row is where it is not when the event happened.
 func (r Row) notice() string {
-	if d := r.Received.Since(r.Happened); d != "" {
-		return "notice took " + d
-	}
 	switch {
 	case r.Happened.Known():
 		return ""
 	case r.Kind == "discharge": // which says in its detail that its time was not sent
 		return "received"
 	default:
-		return "event time not sent"
+		return "time not sent"
 	}
 }
 

@@ -32,6 +32,8 @@ type PatientDetail struct {
 	Sources     []Source
 	Aliases     []Alias
 	Stays       []StayRow
+	Now         StayNow
+	Since       SinceLook
 	Health      HealthSummary
 	Summaries   []Summary
 	Messages    []MessageRow
@@ -44,6 +46,39 @@ type PatientDetail struct {
 	Rows        []Row
 	Older       string // URL of the earlier part of the timeline; "" = none
 	ToTop       bool   // these are the newest rows, not an earlier part
+}
+
+// StayNow is where a patient is, as far as notices say.
+type StayNow struct {
+	Text string
+	Tone string // in: in a hospital; out: discharged not long ago; none
+	Help string
+}
+
+// SinceLook is what came since whoever looks last looked at the page. It is theirs alone, so live updates leave it as it was
+// when they opened the page.
+type SinceLook struct {
+	At       Time // unknown: no earlier look is noted, or not looked for
+	Rows     []Row
+	More     int // notifications beside Rows
+	Messages int
+	Files    int
+}
+
+func (s SinceLook) nothing() bool { return len(s.Rows)+s.More+s.Messages+s.Files == 0 }
+
+// others counts what has no row.
+func (s SinceLook) others() string {
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		noun string
+	}{{s.More, "more notification"}, {s.Messages, "message"}, {s.Files, "file"}} {
+		if c.n > 0 {
+			parts = append(parts, Counted(c.n, c.noun))
+		}
+	}
+	return inWords(parts)
 }
 
 // Source says where facts are known from.
@@ -62,4 +97,16 @@ type Correction struct {
 // timelineDayStarts says whether row i begins a day in the timeline.
 func timelineDayStarts(rows []Row, i int) bool {
 	return i == 0 || rows[i].Placed.DayKey() != rows[i-1].Placed.DayKey()
+}
+
+// stayTitle is what the latest stay is called.
+func (p PatientDetail) stayTitle() string {
+	switch {
+	case len(p.Stays) == 0:
+		return "Stays"
+	case p.Stays[0].Ended:
+		return "Latest stay"
+	default:
+		return "This stay"
+	}
 }

@@ -122,6 +122,9 @@ func (t Time) Ago() string {
 // Lasting is how long what began at the instant has been going on.
 func (t Time) Lasting() string { return Long(max(t.clock.Now.Sub(t.t), 0)) }
 
+// After says whether t is known and lies after from.
+func (t Time) After(from Time) bool { return t.Known() && t.t.After(from.t) }
+
 // Day is the day heading, and DayKey its machine form.
 func (t Time) Day() string {
 	l, now := t.local(), t.clock.local()
@@ -174,6 +177,32 @@ func Long(d time.Duration) string {
 		return fmt.Sprintf("%d h", int(d.Hours()))
 	default:
 		return fmt.Sprintf("%d days", int(d/day))
+	}
+}
+
+// Age is how old somebody is who was born on an ISO date: in years from the second birthday on, before that in months, in the first
+// month in days; "" where the date is none, or lies ahead.
+func (c Clock) Age(iso string) string {
+	born, err := time.Parse(time.DateOnly, iso)
+	now := c.local()
+	if err != nil || born.After(time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)) {
+		return ""
+	}
+	months := (now.Year()-born.Year())*12 + int(now.Month()) - int(born.Month())
+	if now.Day() < born.Day() {
+		months--
+	}
+	switch {
+	case months >= 24:
+		return fmt.Sprint(months / 12)
+	case months >= 1:
+		return Counted(months, "month")
+	default:
+		days := int(time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).Sub(born) / (24 * time.Hour))
+		if days == 1 {
+			return "1 day"
+		}
+		return fmt.Sprintf("%d days", days)
 	}
 }
 

@@ -344,8 +344,8 @@ func TestWhoHadANoticeHowLong(t *testing.T) {
 		}
 		const want = "hospital 1 h, network 6 s, here 1 h"
 		row := doc.Find("#feed .row .when, #timeline .row .when")
-		notice := row.Find(".sub")
-		if got := strings.TrimSpace(row.Find(".tip").Text()); got != want || notice.AttrOr("title", "") != got || notice.Text() != "notice took 3 h" {
+		notice := doc.Find("#feed .row .late, #timeline .row .late")
+		if got := strings.TrimSpace(row.Find(".tip").Text()); got != want || notice.AttrOr("title", "") != got || notice.Text() != "notice late by 3 h" {
 			t.Errorf("%s says %q, and %q in the title of %q", path, got, notice.AttrOr("title", ""), notice.Text())
 		}
 	}

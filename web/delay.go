@@ -34,6 +34,22 @@ func delayOf(n db.Notification) delay {
 	return d
 }
 
+// noticeLate is from when a notice counts as late: two hours after what it tells of. Most hospitals' notices are here within
+// minutes, and a call the same day is still made in time after an hour. It is counted from the event to the receipt here, whoever
+// had the notice meanwhile. What happened on a day that was sent without a time is never late.
+const noticeLate = 2 * time.Hour
+
+// late says by how much a notice was late: "9 h"; "" where it was not, or that cannot be told.
+func late(n db.Notification) string {
+	if n.EventDay {
+		return ""
+	}
+	if took := elapsed(n.EventAt, n.ReceivedAt); took >= noticeLate {
+		return views.Long(took)
+	}
+	return ""
+}
+
 func elapsed(from, to time.Time) time.Duration {
 	if from.IsZero() || to.IsZero() {
 		return unknownDelay

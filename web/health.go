@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,11 +31,11 @@ var healthWords = []struct {
 	{care.SectionMedications, "medications", "Medications", "No medications recorded.", "stopped or completed", "medication"},
 	{care.SectionProblems, "problems", "Problems", "No problems recorded.", "resolved or inactive", "problem"},
 	{care.SectionResults, "results", "Results", "No laboratory results recorded.", "", "result"},
+	{care.SectionCareTeam, "care-team", "Care team", "Nobody is named as the care team.", "", "person of the care team"},
 	{care.SectionVitals, "vitals", "Vitals", "No vital signs recorded.", "", "vital sign"},
 	{care.SectionImmunizations, "immunizations", "Immunizations", "No immunizations recorded.", "", "immunization"},
 	{care.SectionEncounters, "encounters", "Visits", "No visits recorded.", "", "visit"},
 	{care.SectionProcedures, "procedures", "Procedures", "No procedures recorded.", "", "procedure"},
-	{care.SectionCareTeam, "care-team", "Care team", "Nobody is named as the care team.", "", "person of the care team"},
 	{care.SectionCoverage, "coverage", "Coverage", "No coverage recorded.", "ended", "coverage"},
 }
 
@@ -638,28 +637,6 @@ func reportWords(p care.Panel, shown string) []string {
 		}
 	}
 	return out
-}
-
-// methods is what a LOINC name says of how and in what a thing is measured.
-var methods = regexp.MustCompile(`\s*\[[^\]]*\]`)
-
-// testName shortens the name that LOINC gives a test to what people call it: "Cholesterol in HDL" for "Cholesterol in HDL
-// [Mass/volume] in Serum or Plasma". In what else than blood it was measured stays. full is "" where nothing was left out.
-func testName(name string) (short, full string) {
-	short = methods.ReplaceAllString(name, "")
-	if short == name {
-		return name, ""
-	}
-	for _, blood := range []string{" in Serum, Plasma or Blood", " in Serum or Plasma", " in Serum", " in Plasma", " in Blood"} {
-		if before, after, found := strings.Cut(short, blood); found {
-			short = before + after
-			break
-		}
-	}
-	if short = strings.TrimSpace(short); short == "" {
-		return name, ""
-	}
-	return short, name
 }
 
 func otherUnit(unit, usual string) string {

@@ -83,7 +83,12 @@ func (s *Server) patient(c *fiber.Ctx) error {
 		return err
 	}
 	x, _ := who(c)
-	if err := s.audit(c, db.ActionView, id, ""); err != nil {
+	var look db.Look
+	err = s.db.Write(c.UserContext(), func(tx *db.Tx) (err error) {
+		look, err = tx.LookAt(c.UserContext(), x.User.ID, id, sitting)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	var p views.PatientDetail
@@ -106,6 +111,9 @@ func (s *Server) patient(c *fiber.Ctx) error {
 			p.Older = pageURL("/patients/"+url.PathEscape(id), "", last.At, last.ID)
 		}
 		p.Rows, p.ToTop = s.rows(list, p.CanCorrect), before == db.TimelineKey{}
+		if p.ToTop {
+			p.Since = s.since(p, look)
+		}
 		p.Frame = s.frame(c, l)
 		return nil
 	})
@@ -122,7 +130,7 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, ca
 	if err != nil {
 		return p, err
 	}
-	p.Patient, p.Sex, p.Phone, p.CanCorrect = patientView(head.Patient), head.Sex, head.Phone, canMark
+	p.Patient, p.Sex, p.Phone, p.CanCorrect = s.wording().person(head.Patient), head.Sex, head.Phone, canMark
 	if p.Deceased = head.Deceased; p.Deceased != "" && p.Deceased != "yes" {
 		p.Deceased = s.when(head.Deceased)
 	}
@@ -145,6 +153,7 @@ func (s *Server) patientDetail(ctx context.Context, v db.Snapshot, id string, ca
 	for _, st := range stays {
 		p.Stays = append(p.Stays, s.stayRow(st))
 	}
+	p.Now = s.stayNow(stays)
 	mail, err := v.MailOf(ctx, id, mostMail)
 	p.Messages = s.wording().mailRows(mail, reader{})
 	return p, err

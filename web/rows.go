@@ -49,6 +49,7 @@ type rowText struct {
 	flags  []views.Flag
 	detail []string
 	help   string // explains a word of the detail; "" = needs no words
+	named  string // the whole name of a test whose everyday name the fact says; "" = that is all of it
 }
 
 func (t *rowText) flag(text, tone, help string) {
@@ -68,9 +69,9 @@ func (t *rowText) add(parts ...string) {
 func (w wording) row(n db.Notification) views.Row {
 	text := w.text(n)
 	r := views.Row{
-		ID: n.ID, Kind: string(n.Kind), Patient: patientView(n.Patient),
+		ID: n.ID, Kind: string(n.Kind), Patient: w.person(n.Patient),
 		Happened: timeOf(w.Clock, n.EventAt, n.EventDay), Received: w.At(n.ReceivedAt), Placed: w.At(time.UnixMilli(n.TimelineKey().At)),
-		Delay: delayOf(n).words(), Fact: text.fact, FactKnown: text.known, Detail: strings.Join(text.detail, " · "), DetailHelp: text.help,
+		Delay: delayOf(n).words(), Late: late(n), Fact: text.fact, FactKnown: text.known, Detail: strings.Join(text.detail, " · "), DetailHelp: text.help, Named: text.named,
 		Flags: text.flags, Deliveries: n.Deliveries, State: "new", Version: n.Mark.Version(),
 	}
 	switch n.State {
@@ -168,6 +169,13 @@ func orMissing(text, missing string) string {
 		return missing
 	}
 	return text
+}
+
+// person is a patient with the age that they have now.
+func (w wording) person(p db.Patient) views.Patient {
+	out := patientView(p)
+	out.Age = w.Age(p.BirthDate)
+	return out
 }
 
 func patientView(p db.Patient) views.Patient {

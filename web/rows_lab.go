@@ -10,8 +10,12 @@ import (
 	"carebell/web/care"
 )
 
-// noteLength is how much of a note a row shows, in characters.
-const noteLength = 160
+// How much of a note a row shows, in characters: as its fact, beside it, and to whoever points at the row.
+const (
+	factLength = 56
+	noteLength = 160
+	tipLength  = 600
+)
 
 // measured is the row of a laboratory notice: the result that matters most. A critical one comes before one outside its range
 // before the first that was measured.
@@ -78,15 +82,16 @@ func worst(panels []care.Panel) (panel *care.Panel, result *care.Result, others 
 
 // resulted says one result.
 func resulted(p care.Panel, r care.Result) rowText {
-	name := orMissing(r.Name, orMissing(p.Name, "Test not named"))
-	t := rowText{known: true}
+	sent := orMissing(r.Name, orMissing(p.Name, "Test not named"))
+	name, named := testName(sent)
+	t := rowText{known: true, named: named}
 	note := inOne(r.Notes)
 	switch {
 	case r.NotPerformed:
 		t.fact = name + ": not performed"
 		t.add(oneLine(orMissing(note, reportText(p)), noteLength))
 	case pointsAtNote(r) && note+reportText(p) != "":
-		t.fact = name + ": " + oneLine(orMissing(note, reportText(p)), noteLength)
+		t.noted(name, orMissing(note, reportText(p)))
 		t.flags = resultFlags(r)
 	default:
 		t.fact = strings.Join(strings.Fields(name+" "+r.Value+" "+r.Unit), " ")
@@ -95,25 +100,36 @@ func resulted(p care.Panel, r care.Result) rowText {
 			t.flag(r, "range", "Reference range, as the laboratory sent it")
 		}
 	}
-	if p.Name != name {
-		t.add(p.Name)
+	if p.Name != sent {
+		panel, _ := testName(p.Name)
+		t.add(panel)
 	}
 	return t
 }
 
 // reported says a report that has no results: its text, which is the only trace of a test that was not performed.
 func reported(p care.Panel) rowText {
-	t := rowText{fact: orMissing(p.Name, "Test not named"), known: p.Name != ""}
+	name, named := testName(p.Name)
+	t := rowText{fact: orMissing(name, "Test not named"), known: p.Name != "", named: named}
 	switch text := oneLine(reportText(p), noteLength); {
 	case p.NotPerformed:
 		t.fact, t.known = t.fact+": not performed", true
 		t.add(text)
 	case text != "":
-		t.fact, t.known = t.fact+": "+text, true
+		t.noted(t.fact, reportText(p))
+		t.known = true
 	default:
 		t.add("no result in this record")
 	}
 	return t
+}
+
+// noted makes a note the fact, and keeps all of it for who asks where it is long.
+func (t *rowText) noted(name, note string) {
+	short := oneLine(note, factLength)
+	if t.fact = name + ": " + short; strings.HasSuffix(short, "…") {
+		t.help = oneLine(note, tipLength)
+	}
 }
 
 // reportText is what a report says in words: its conclusion, else its notes, else its text.

@@ -18,11 +18,14 @@ func admitted(n db.Notification) rowText {
 	return t
 }
 
-// discharged is the row of a discharge: why the patient was there, how long, and where to if that was sent.
+// discharged is the row of a discharge: why the patient was there, where to if that was sent, and how long.
 func (w wording) discharged(n db.Notification) rowText {
 	t := because(n)
 	if !recordRead(n) {
 		t.fact, t.known = "Discharged", true
+	}
+	if e := n.Facts.Encounter; e != nil && e.Disposition != "" {
+		t.fact += " → " + e.Disposition
 	}
 	if length := w.At(n.DischargeAt).Since(w.At(n.AdmitAt)); length != "" && n.DischargeAt.After(n.AdmitAt) {
 		t.flag("after "+length, "plain", "Time from admit to discharge")
@@ -89,9 +92,6 @@ func (t *rowText) where(n db.Notification) {
 	}
 	t.add(e.Facility, e.Class, seenBy(e))
 	t.help = classHelp(e)
-	if n.Kind == care.Discharge {
-		t.add(e.Disposition)
-	}
 	t.add(exchange(n))
 }
 

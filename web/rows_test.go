@@ -79,7 +79,7 @@ func TestRowsOfStays(t *testing.T) {
 		"its record is gone, and was read":  {db.Notification{Kind: care.Admit, Record: gone, Facts: read}, "(Reason not sent) / facility not sent · record removed"},
 		"an admit that is a test":           {db.Notification{Kind: care.Admit, Test: true, TwinOf: 7}, "(Reason not sent) [test event] / no record sent"},
 		"an admit that came again":          {db.Notification{Kind: care.Admit, TwinOf: 7}, "(Reason not sent) [sent again as a new message] / no record sent"},
-		"a discharge":                       {days(stayWith(care.Discharge, whole), now.Add(-73*time.Hour), now), "Shortness of breath [after 3 days] / Larkspur Community Hospital · inpatient · Dr. Sample Attending · Home · Bamboo"},
+		"a discharge":                       {days(stayWith(care.Discharge, whole), now.Add(-73*time.Hour), now), "Shortness of breath → Home [after 3 days] / Larkspur Community Hospital · inpatient · Dr. Sample Attending · Bamboo"},
 		"a discharge without a disposition": {days(stayWith(care.Discharge, seen), time.Time{}, now), "Heart failure / Larkspur · seen by Dr. A, Dr. B · hixny"},
 		"a discharge without a time":        {days(stayWith(care.Discharge, seen), now, time.Time{}), "Heart failure / discharge time not sent · Larkspur · seen by Dr. A, Dr. B · hixny"},
 		"a discharge at the time of admit":  {days(stayWith(care.Discharge, seen), now, now), "Heart failure / Larkspur · seen by Dr. A, Dr. B · hixny"},
@@ -212,7 +212,7 @@ func TestRowsOfLaboratories(t *testing.T) {
 		"a note that is abnormal":   {[]care.Panel{{Name: "Micro", Results: []care.Result{{Name: "Culture", Value: "SEE NOTE", Notes: []string{grown}, Flag: "A"}}}}, "Culture: " + grown + " [abnormal!] / Micro"},
 		"a note that is not there":  {[]care.Panel{culture("SEE NOTE")}, "Culture, urine SEE NOTE"},
 		"but the report's text is":  {[]care.Panel{{Text: grown, Results: []care.Result{{Name: "Culture", Value: "SEE NOTE"}}}}, "Culture: " + grown},
-		"a long note":               {[]care.Panel{culture("SEE NOTE", long)}, "Culture, urine: " + strings.TrimSpace(long[:159]) + "…"},
+		"a long note":               {[]care.Panel{culture("SEE NOTE", long)}, "Culture, urine: " + strings.TrimSpace(long[:55]) + "…"},
 		"not performed":             {[]care.Panel{{Name: "Lipid panel", NotPerformed: true, Text: "Specimen\n clotted", Exchange: "QUEST"}}, "Lipid panel: not performed / Specimen clotted · Quest"},
 		"one test not performed":    {[]care.Panel{{Name: "Lipid panel", Results: []care.Result{{Name: "LDL", NotPerformed: true, Notes: []string{"QNS"}}}}}, "LDL: not performed / QNS · Lipid panel"},
 		"what was comes first":      {[]care.Panel{{Name: "Lipid panel", Results: []care.Result{{Name: "LDL", NotPerformed: true}, {Name: "HDL", Value: "50"}}}, {Name: "A1c", NotPerformed: true}}, "HDL 50 / Lipid panel · 2 more"},
@@ -348,4 +348,59 @@ func TestALineOfAnExport(t *testing.T) {
 		}
 	}
 	cells(db.Notification{Kind: care.Admit, ReceivedAt: now})
+}
+
+// TestTestsAreCalledAsAClinicCallsThem, and what LOINC calls them is kept for who asks.
+func TestTestsAreCalledAsAClinicCallsThem(t *testing.T) {
+	for name, want := range map[string]string{
+		"Potassium [Moles/volume] in Serum or Plasma":                                    "Potassium",
+		"Leukocytes [#/volume] in Blood by Automated count":                              "White blood cells",
+		"Hematocrit [Volume Fraction] of Blood by Automated count":                       "Hematocrit",
+		"Troponin I.cardiac [Mass/volume] in Serum or Plasma by High sensitivity method": "Troponin I",
+		"Cholesterol in LDL [Mass/volume] in Serum or Plasma by calculation":             "LDL cholesterol",
+		"Glucose [Mass/volume] in Urine by Test strip":                                   "Glucose in Urine by Test strip",
+		"CBC panel - Blood by Automated count":                                           "CBC panel",
+		"Bacteria identified in Urine by Culture":                                        "Urine culture",
+		"Potassium": "Potassium", "Lead in Blood": "Lead in Blood", "[odd]": "[odd]", "": "",
+	} {
+		short, full := testName(name)
+		if short != want || (full == "") != (short == name) || full != "" && full != name {
+			t.Errorf("%q is called %q (in full %q), want %q", name, short, full, want)
+		}
+	}
+	n := db.Notification{Kind: care.Lab, Record: stored, Facts: care.Facts{Read: true, Panels: []care.Panel{{
+		Name: "Basic metabolic panel - Blood", Results: []care.Result{{Name: "Potassium [Moles/volume] in Serum or Plasma", Value: "6.9", Unit: "mmol/L", Flag: "HH"}},
+	}}}}
+	r := wordsIn(t, "UTC").row(n)
+	if got := shown(r); got != "Potassium 6.9 mmol/L [critical high!] / Basic metabolic panel" || r.Named != "Potassium [Moles/volume] in Serum or Plasma" {
+		t.Errorf("the row says %q, in full %q", got, r.Named)
+	}
+}
+
+// TestANoticeIsLateAfterTwoHours, and one of a day that was sent without a time never is.
+func TestANoticeIsLateAfterTwoHours(t *testing.T) {
+	for took, want := range map[time.Duration]string{-time.Hour: "", 0: "", 119 * time.Minute: "", 2 * time.Hour: "2 h", 9*time.Hour + 20*time.Minute: "9 h", 72 * time.Hour: "3 days"} {
+		n := db.Notification{Kind: care.Admit, EventAt: now.Add(-took), ReceivedAt: now}
+		if got := wordsIn(t, "UTC").row(n).Late; got != want {
+			t.Errorf("a notice that took %s is late by %q, want %q", took, got, want)
+		}
+		if n.EventDay = true; wordsIn(t, "UTC").row(n).Late != "" {
+			t.Errorf("a notice of a day that took %s is late", took)
+		}
+	}
+	if got := wordsIn(t, "UTC").row(db.Notification{Kind: care.Admit, ReceivedAt: now}).Late; got != "" {
+		t.Errorf("a notice of no time is late by %q", got)
+	}
+}
+
+// TestAgesAreAsPeopleSayThem: in years, and of small children in months and days.
+func TestAgesAreAsPeopleSayThem(t *testing.T) {
+	for born, want := range map[string]string{
+		"1946-05-01": "80", "1946-05-02": "79", "2024-05-01": "2", "2024-05-02": "23 months", "2026-03-31": "1 month", "2026-04-02": "29 days", "2026-05-01": "0 days",
+		"2026-05-02": "", "": "", "1946": "",
+	} {
+		if got := wordsIn(t, "America/Chicago").row(db.Notification{Patient: db.Patient{BirthDate: born}}).Patient.Age; got != want {
+			t.Errorf("who was born on %q is %q, want %q", born, got, want)
+		}
+	}
 }

@@ -245,7 +245,7 @@ func (r row) wrong(li *goquery.Selection) (out []string) {
 	add := func(format string, a ...any) { out = append(out, fmt.Sprintf(format, a...)) }
 	all := text(li)
 	first := li.Find(".fact > span").First()
-	fact, detail := text(first), text(li.Find(".fact > .sub").First())
+	fact, detail := text(first), text(li.Find(".fact .detail").First())
 	var flags []string
 	li.Find(".fact .flag").Each(func(_ int, f *goquery.Selection) { flags = append(flags, text(f)) })
 	if r.Fact != "" && fact != r.Fact {
