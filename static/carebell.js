@@ -744,6 +744,8 @@
   }
   function findInList() {
     const box = $("[data-search], [data-match]");
+    const sheet = box?.closest("[popover]");
+    if (sheet && !box.checkVisibility()) sheet.showPopover(); // a narrow or enlarged page
     if (box) box.focus();
     else say("This page has no list to search. / searches everything.");
   }

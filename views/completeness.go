@@ -137,7 +137,7 @@ func Plural(n int, noun string) string {
 	if before, ok := strings.CutSuffix(noun, "person"); ok {
 		return before + "people"
 	}
-	if before, ok := strings.CutSuffix(noun, "y"); ok {
+	if before, ok := strings.CutSuffix(noun, "y"); ok && !strings.HasSuffix(before, "a") && !strings.HasSuffix(before, "e") && !strings.HasSuffix(before, "o") { // stays, surveys, boys
 		return before + "ies"
 	}
 	return noun + "s"

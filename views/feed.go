@@ -30,6 +30,14 @@ func (p Patient) shownName() string {
 	return p.Name
 }
 
+// years is the age with its unit.
+func (p Patient) years() string {
+	if strings.Contains(p.Age, " ") {
+		return p.Age
+	}
+	return p.Age + " years"
+}
+
 // birth is the birth date, or that it is not known.
 func (p Patient) birth() string {
 	if p.BirthDate == "" {

@@ -209,6 +209,24 @@ func (f Filter) groups(ownLine bool) (out []choiceGroup) {
 	return out
 }
 
+// chips are what is chosen, each with the address of the list without it.
+func (f Filter) chips() (out []Choice) {
+	for _, w := range f.ways {
+		chosen := f.set.Get(w.Param)
+		if w.Tab || chosen == "" {
+			continue
+		}
+		label := "“" + chosen + "”"
+		for i := 0; i+1 < len(w.Pairs); i += 2 {
+			if w.Pairs[i] == chosen {
+				label = w.Pairs[i+1]
+			}
+		}
+		out = append(out, Choice{Label: label, URL: address(f.path, with(f.set, w.Param, "")), On: true})
+	}
+	return out
+}
+
 // search is the search field; false where the list has none.
 func (f Filter) search() (Search, bool) {
 	w := f.way("q")

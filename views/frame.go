@@ -72,3 +72,6 @@ func countUpTo(n int) string {
 func asset(name string) string { return static.URL(name) }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// barLinks is how many links of the menu stand in the bar at the foot of a narrow screen; the others are behind "More".
+const barLinks = 3

@@ -198,11 +198,7 @@ func (c Clock) Age(iso string) string {
 	case months >= 1:
 		return Counted(months, "month")
 	default:
-		days := int(time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).Sub(born) / (24 * time.Hour))
-		if days == 1 {
-			return "1 day"
-		}
-		return fmt.Sprintf("%d days", days)
+		return Counted(int(time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).Sub(born)/(24*time.Hour)), "day")
 	}
 }
 

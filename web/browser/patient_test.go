@@ -132,6 +132,7 @@ func TestCopyingAnIdSaysSo(t *testing.T) {
 	b := c.ann()
 	b.open("/patients/" + id)
 	b.until("the patient page is live", live)
+	b.click("#details > summary")
 	b.click(`[data-copy="` + id + `"]`)
 	b.until("the page says what came of it", `/Copied|does not let pages copy/.test(document.querySelector("#toast").textContent)`)
 }
