@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -194,7 +195,7 @@ func (c Clock) Age(iso string) string {
 	}
 	switch {
 	case months >= 24:
-		return fmt.Sprint(months / 12)
+		return strconv.Itoa(months / 12)
 	case months >= 1:
 		return Counted(months, "month")
 	default:
