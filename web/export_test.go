@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,5 +55,22 @@ func TestExportIsTheWholeListAndHarmless(t *testing.T) {
 		return v.QueryRowContext(t.Context(), "SELECT count(*) FROM audit WHERE action = 'export'").Scan(&exports)
 	}); err != nil || exports != 4 {
 		t.Errorf("%d exports left a trace (%v), want 4", exports, err)
+	}
+}
+
+// TestEverySearchOfAListLeavesATrace, as every export does, and a list that nothing was looked for in leaves none of a search.
+func TestEverySearchOfAListLeavesATrace(t *testing.T) {
+	s := webtest.Start(t)
+	b := s.SignedIn(t, "admin@clinic.example", db.Admin)
+	_, last := auditsAfter(t, s, 0)
+	for path, name := range map[string]string{"/": "feed", "/messages": "messages", "/imports": "imports", "/records": "records", "/identity": "identity", "/admin/inbox": "inbox"} {
+		var notes [3][]string
+		for i, query := range []string{"", "?q=sample", "?q=sample&format=csv"} {
+			b.Get(t, path+query)
+			notes[i], last = auditsAfter(t, s, last)
+		}
+		if slices.Contains(notes[0], "search||"+name) || !slices.Equal(notes[1], []string{"search||" + name}) || len(notes[2]) != 1 || !strings.HasPrefix(notes[2][0], "export||") {
+			t.Errorf("%s leaves the traces %q", path, notes)
+		}
 	}
 }
