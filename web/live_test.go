@@ -98,6 +98,9 @@ func (s *screen) span() span {
 // apply does what the browser does with a message: it puts rows in or in the place of their older selves, or takes the
 // whole list.
 func (s *screen) apply(message string) {
+	if message == "<!-- beat -->" { // nothing happened for a while
+		return
+	}
 	part, ok := between(message, `<hx-partial hx-target="#feed" hx-swap="`, `</hx-partial>`)
 	if ok {
 		whole := strings.HasPrefix(part, "innerMorph")
