@@ -446,7 +446,7 @@
 
   // ---- the end of a login -------------------------------------------------------------------------------------------
   // What a person was at waits in this window until they are back: the page with its choices (not what was typed: that
-  // may be a name), and the mark that was not taken, by the id of its button.
+  // may be a name or an id), and the mark that was not taken, by the id of its button.
   const returning = "carebell return";
   const me = () => $(".side .email")?.textContent.trim();
   let pressedLast = null; // the button of the form that was sent last
@@ -456,7 +456,7 @@
   function signedOut(why = "out") {
     link("signed-out", "Signed out");
     const choices = new URLSearchParams(location.search);
-    for (const typed of ["q", "before", "why"]) choices.delete(typed);
+    for (const typed of ["q", "patient", "request", "before", "why"]) choices.delete(typed);
     if (me()) sessionStorage.setItem(returning, JSON.stringify({ who: me(), path: location.pathname, choices: choices.toString(), mark: meant, at: Date.now() }));
     location.assign("/login?" + new URLSearchParams({ next: location.pathname, why }));
   }

@@ -361,6 +361,7 @@ func TestTestsAreCalledAsAClinicCallsThem(t *testing.T) {
 		"Glucose [Mass/volume] in Urine by Test strip":                                   "Glucose in Urine by Test strip",
 		"CBC panel - Blood by Automated count":                                           "CBC panel",
 		"Bacteria identified in Urine by Culture":                                        "Urine culture",
+		"Hemoglobin A1c/Hemoglobin.total in Blood":                                       "Hemoglobin A1c",
 		"Potassium": "Potassium", "Lead in Blood": "Lead in Blood", "[odd]": "[odd]", "": "",
 	} {
 		short, full := testName(name)

@@ -19,7 +19,7 @@ var everyday = map[string]string{
 	"Leukocytes": "White blood cells", "Erythrocytes": "Red blood cells", "Urea nitrogen": "Urea nitrogen (BUN)", "Carbon dioxide, total": "Carbon dioxide (CO2)",
 	"Thyrotropin": "TSH", "Natriuretic peptide B": "BNP", "Natriuretic peptide.B prohormone N-Terminal": "NT-proBNP", "Parathyrin.intact": "Parathyroid hormone (PTH)",
 	"Troponin I.cardiac": "Troponin I", "Troponin T.cardiac": "Troponin T", "Cholesterol in HDL": "HDL cholesterol", "Cholesterol in LDL": "LDL cholesterol",
-	"Hemoglobin A1c/Hemoglobin.total": "Hemoglobin A1c", "Alanine aminotransferase": "ALT", "Aspartate aminotransferase": "AST", "Alkaline phosphatase": "Alkaline phosphatase (ALP)",
+	"Hemoglobin A1c/Hemoglobin.total": "Hemoglobin A1c", "Hemoglobin A1c/Hemoglobin.total in Blood": "Hemoglobin A1c", "Alanine aminotransferase": "ALT", "Aspartate aminotransferase": "AST", "Alkaline phosphatase": "Alkaline phosphatase (ALP)",
 	"Creatinine renal clearance": "Creatinine clearance", "Bacteria identified in Urine by Culture": "Urine culture", "Bacteria identified in Blood by Culture": "Blood culture",
 	"Prostate specific Ag": "PSA", "C reactive protein": "C-reactive protein (CRP)", "Fibrin D-dimer FEU": "D-dimer", "25-hydroxyvitamin D3": "Vitamin D",
 }

@@ -27,10 +27,10 @@ const tooSmall = `(() => {
 	return out;
 })()`
 
-// cutOff names text that is hidden because its box is too small. In a table of rows of one height, the row's number leads
-// to the whole text.
+// cutOff names text that is hidden because its box is too small, or that sticks out of its button. In a table of rows of one
+// height, the row's number leads to the whole text.
 const cutOff = `[...document.querySelectorAll("main *, nav *")].filter((e) => e.checkVisibility() && !e.closest(".hidden, .rows table")
-	&& getComputedStyle(e).overflowX !== "visible" && getComputedStyle(e).overflowX !== "auto"
+	&& (getComputedStyle(e).overflowX !== "visible" || e.matches(".btn")) && getComputedStyle(e).overflowX !== "auto"
 	&& e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 120))`
 
 func checkFits(b *tab, name string) {
